@@ -1,0 +1,105 @@
+# Needs Python >= 3.11, git and make; all else goes into this checkout. A Python of your choice: make test PYTHON=python3.13
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+MELTANO := .venv-meltano
+TARGET := .venv-target-jsonl
+
+.PHONY: help demo test test-all lint format lock clean
+
+help:
+	@echo "make demo      sync all five providers from a local sandbox to output/demo, through Meltano"
+	@echo "make test      the test suite; make test ARGS='-k paging' runs a part of it"
+	@echo "make test-all  the long forms too"
+	@echo "make lint      ruff and mypy; make format applies what ruff can"
+	@echo "make lock      resolve requirements/*.txt again; UPGRADE=--upgrade takes newer versions"
+	@echo "make clean     remove all that these made"
+
+demo: $(VENV)/.test .meltano/.installed
+	@$(PY) demo/run.py
+
+test: $(VENV)/.test $(TARGET)/.installed
+	$(PY) -m pytest $(ARGS)
+
+test-all: $(VENV)/.test $(TARGET)/.installed
+	$(PY) -m pytest -m "" $(ARGS)
+
+lint: $(VENV)/.lint
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+
+format: $(VENV)/.lint
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+# uv is quicker, but pip finds the indexes that only its own configuration names.
+# $(call install,ENVIRONMENT,ARGUMENTS)
+define install
+@echo "install into $(1): $(2)"
+@{ test -x $(VENV)/bin/uv && $(VENV)/bin/uv pip install --quiet --python $(1)/bin/python $(2); } \
+  || $(PY) -m pip --python $(1)/bin/python install --quiet --disable-pip-version-check $(2)
+endef
+
+# $(call plugin,ARGUMENTS,LOCK)
+define plugin
+@UV_CONSTRAINT=$(2) $(MELTANO)/bin/meltano install $(1) \
+  || MELTANO_VENV_BACKEND=virtualenv $(MELTANO)/bin/meltano install $(1)
+endef
+
+# What packages are built with is locked too, and uv trusts the certificates of the system, as pip does.
+export UV_BUILD_CONSTRAINT := requirements/build.txt
+export UV_SYSTEM_CERTS := 1
+
+$(VENV)/.created:
+	@python="$(PYTHON)"; \
+	for candidate in $${python:-python3.14 python3.13 python3.12 python3.11 python3}; do \
+	  "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    && exec "$$candidate" -m venv --clear $(VENV); \
+	done; \
+	echo "No Python >= 3.11 with venv found; name one: make PYTHON=/path/to/python" >&2; exit 1
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt \
+	  || echo "uv cannot be installed here: pip does its work"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.created requirements/test.txt pyproject.toml
+	$(call install,$(VENV),--require-hashes -r requirements/test.txt)
+	$(call install,$(VENV),--no-deps --no-build-isolation --editable .)
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test requirements/lint.txt
+	$(call install,$(VENV),--require-hashes -r requirements/lint.txt)
+	@touch $@
+
+$(TARGET)/.installed: $(VENV)/.created requirements/target-jsonl.txt
+	$(PY) -m venv --clear --without-pip $(TARGET)
+	$(call install,$(TARGET),--require-hashes -r requirements/target-jsonl.txt)
+	@touch $@
+
+$(MELTANO)/.installed: $(VENV)/.created requirements/meltano.txt
+	$(PY) -m venv --clear --without-pip $(MELTANO)
+	$(call install,$(MELTANO),--require-hashes -r requirements/meltano.txt)
+	@touch $@
+
+.meltano/.installed: $(MELTANO)/.installed requirements/tap.txt requirements/target-jsonl.txt pyproject.toml
+	$(call plugin,tap-invoices,requirements/tap.txt)
+	$(call plugin,target-jsonl,requirements/target-jsonl.txt)
+	@touch $@
+
+compile = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(UPGRADE)
+
+# lint and tap take test's versions: they share an environment, and what runs is what was tested.
+lock: $(VENV)/.created
+	$(compile) requirements/uv.in --output-file requirements/uv.txt
+	$(compile) requirements/build.in --output-file requirements/build.txt
+	$(compile) pyproject.toml --extra test --output-file requirements/test.txt
+	$(compile) pyproject.toml --extra lint --constraint requirements/test.txt --output-file requirements/lint.txt
+	$(compile) pyproject.toml --constraint requirements/test.txt --output-file requirements/tap.txt
+	$(compile) requirements/meltano.in --output-file requirements/meltano.txt
+	$(compile) requirements/target-jsonl.in --output-file requirements/target-jsonl.txt
+
+clean:
+	rm -rf $(VENV) $(MELTANO) $(TARGET) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

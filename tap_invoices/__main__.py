@@ -1,0 +1,39 @@
+"""The command: ``tap-invoices``, or ``python -m tap_invoices``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+
+from tap_invoices.tap import TapInvoices
+from tap_invoices.writer import discard_stdout
+
+_READER_LEFT = 141
+"""As the shell calls a process that a closed pipe has ended."""
+
+
+def main() -> None:
+    """Run the tap; whatever goes wrong is one clear line and an exit code."""
+    logger = logging.getLogger(TapInvoices.name)
+    try:
+        TapInvoices.cli()
+    except ConfigValidationError as error:
+        for line in error.errors:
+            logger.error(line)  # noqa: TRY400  (a traceback tells a user nothing)
+    except SingerSDKError as error:
+        logger.error("%s", error)  # noqa: TRY400
+    except BrokenPipeError:
+        discard_stdout()
+        sys.exit(_READER_LEFT)
+    except OSError as error:
+        logger.error("%s", error.strerror or type(error).__name__)  # noqa: TRY400
+    except Exception as error:
+        logger.error("Unexpected %s; TAP_INVOICES_LOGLEVEL=debug tells where", type(error).__name__)  # noqa: TRY400
+        logger.debug("Unexpected error", exc_info=error)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

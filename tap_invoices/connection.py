@@ -1,0 +1,181 @@
+"""What all streams of one provider share: connections, sign-in, pace, clock, and whether it is down."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from importlib import metadata
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from singer_sdk.streams.rest import HTTPRequest
+
+from tap_invoices import settings as _settings
+from tap_invoices import times
+from tap_invoices.auth import Auth
+from tap_invoices.decode import decode
+from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError, SignInError
+from tap_invoices.limiter import Limiter
+from tap_invoices.pool import Pool
+from tap_invoices.provider import Provider
+from tap_invoices.retry import RETRIED_STATUSES, Retry
+
+R = TypeVar("R")
+
+PAGE_LIMIT = 256 * _settings.MEBIBYTE
+"""Largest JSON body, in bytes after decompression."""
+
+
+class Connection:
+    """One provider, as the tap talks to it.
+
+    Args:
+        provider: Which one.
+        config: The tap's settings.
+        logger: Where waits are told.
+    """
+
+    def __init__(self, provider: Provider, config: Mapping[str, Any], logger: logging.Logger) -> None:
+        self.provider = provider
+        self.settings = _settings.for_provider(provider, config)
+        self.logger = logger
+        self.limiter = Limiter(self.settings["max_connections"], _seconds(self.settings["requests_per_second"]))
+        self.pool = Pool(provider.name, self.settings["max_connections"])
+        self._started_at: datetime | None = None
+        self._created_at = datetime.now(UTC)
+        self.down: str | None = None
+        self.secrets: set[str] = set()
+        self._config = config
+        self._proxies: dict[str, dict[str, str]] = {}
+
+    @cached_property
+    def auth(self) -> Auth:
+        """What signs the requests."""
+        return self.provider.sign_in(self.settings, self)
+
+    @cached_property
+    def session(self) -> requests.Session:
+        """The one connection pool; it keeps no cookies and takes nothing unasked from the environment."""
+        session = requests.Session()
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=self.settings["max_connections"] + 1)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.trust_env = False
+        session.headers = {
+            "User-Agent": self._user_agent,
+            "Accept-Encoding": "gzip, deflate",
+            "Connection": "keep-alive",
+        }
+        session.verify = self._config.get("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        return session
+
+    @property
+    def now(self) -> datetime:
+        """When the sync began, by the provider's clock; by this machine's while it has not told."""
+        return self._started_at or self._created_at
+
+    def retry(self, on_wait: Callable[[float, str, bool], None]) -> Retry:
+        """Return what runs one request until it succeeds or there is no point."""
+
+        def pause(seconds: float, reason: str, asked: bool) -> None:  # noqa: FBT001
+            if asked:
+                self.limiter.pause(seconds)
+            on_wait(seconds, reason, asked)
+
+        return Retry(_seconds(self._config["max_retry_seconds"]) or 0.0, pause)
+
+    def run(self, retry: Retry, attempt: Callable[[], R]) -> R:
+        """Run a request, unless the provider is known to be down; remember if it is."""
+        if self.down:
+            msg = f"{self.provider.title} is down: {self.down}"
+            raise ProviderDownError(msg)
+        try:
+            return retry(attempt)
+        except ProviderDownError as error:
+            self.down = str(error)
+            raise
+
+    def send(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send one request; redirects are never followed, and the body is left to be read."""
+        url = str(request.url)
+        host = url.split("/", 3)[2]
+        if host not in self._proxies:
+            self._proxies[host] = dict(get_environ_proxies(url))
+        wait = _seconds(self._config["request_timeout"])
+        return self.session.send(
+            request,
+            timeout=(wait, wait),
+            allow_redirects=False,
+            stream=True,
+            proxies=self._proxies[host],
+        )
+
+    def see_clock(self, response: requests.Response) -> None:
+        """Take the start of the sync from the first answer."""
+        if self._started_at is None:
+            self._started_at = times.from_http(response.headers.get("Date"))
+
+    def sign_in(self, request: HTTPRequest, *, as_json: bool) -> dict[str, Any]:
+        """Ask for a token and return the OAuth answer.
+
+        Raises:
+            SignInError: If the credentials are refused.
+        """
+        body = {"json" if as_json else "data": request.data}
+        prepared = requests.Request("POST", request.url, headers=dict(self.session.headers), **body).prepare()
+
+        def attempt() -> dict[str, Any]:
+            with self.send(prepared) as response:
+                return self._read_token(response)
+
+        answer = self.run(self.retry(self._log_wait), attempt)
+        self.secrets.update(str(answer[name]) for name in ("access_token", "refresh_token") if answer.get(name))
+        return answer
+
+    def _read_token(self, response: requests.Response) -> dict[str, Any]:
+        status = response.status_code
+        if status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise RetriableAPIError(f"{status} at sign-in", response)
+        if status != HTTPStatus.OK:
+            msg = (
+                f"{self.provider.title} refuses the sign-in ({status}): check the credentials in `{self.provider.name}`"
+            )
+            raise SignInError(msg)
+        answer = decode(read_body(response))
+        if not isinstance(answer, dict) or not answer.get("access_token"):
+            msg = "the sign-in answer has no access_token"
+            raise BodyError(msg)
+        return answer
+
+    def _log_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
+        self.logger.warning("Signing in at %s again in %.1f s: %s", self.provider.title, seconds, reason)
+
+    @property
+    def _user_agent(self) -> str:
+        return self._config.get("user_agent") or f"tap-invoices/{metadata.version('tap-invoices')}"
+
+
+def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
+    """Return a response's whole body, decompressed.
+
+    Raises:
+        FatalAPIError: If it is larger than the limit.
+    """
+    body: bytes = response.raw.read(limit + 1, decode_content=True)
+    if len(body) > limit:
+        msg = f"the body is larger than {limit // _settings.MEBIBYTE} MiB"
+        raise FatalAPIError(msg)
+    return body
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a setting as the standard library wants it: settings files give ``Decimal``."""
+    return None if value is None else float(value)

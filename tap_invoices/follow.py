@@ -1,0 +1,157 @@
+"""Streams that follow a list: each takes from it what is due to it, and asks for that item by item."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from concurrent.futures import Future
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk.streams.rest import PageContext
+from typing_extensions import override
+
+from tap_invoices.connection import read_body
+from tap_invoices.decode import decode
+from tap_invoices.due import Due, DueItems
+from tap_invoices.errors import BodyError, FatalAPIError, GoneError, ProviderDownError, SignInError, SyncError
+from tap_invoices.listing import PagedStream
+from tap_invoices.retry import describe
+from tap_invoices.stream import Batch, InvoiceStream, Row
+
+if TYPE_CHECKING:
+    import requests
+
+    from tap_invoices.listing import ListStream
+
+_ALIKE = 20
+"""A stream whose last items, this many, failed alike, ends."""
+
+
+class FollowStream(InvoiceStream):
+    """Asks for each invoice that its list names and that has changed, or may have."""
+
+    follows: ClassVar[type[ListStream]]
+    item_field: ClassVar[str]
+    """Field of the list's rows that the path asks for, and its placeholder there."""
+
+    @cached_property
+    def due(self) -> DueItems:
+        """What is to be asked for, as far as the list has been read."""
+        return DueItems()
+
+    # From the list
+
+    def changed(self, row: Row) -> Any:
+        """Return the replication value that the list's row gives to its item."""
+        return row.get(str(type(self).replication_key))
+
+    def is_open(self, row: Row) -> bool:  # noqa: ARG002, PLR6301
+        """Tell whether an item may change although its replication value does not."""
+        return False
+
+    def note(self, rows: list[Row]) -> None:
+        """Take what is due from a page of the list."""
+        since = self.starting_value()
+        normalise = self.bookmark.normalise
+        items = []
+        for row in rows:
+            if (item := row.get(self.item_field)) in (None, ""):
+                continue
+            value = normalise(self.changed(row))
+            if since is None or value is None or value >= since or self.is_open(row):
+                items.append(Due(str(item), value))
+            else:
+                self.account.count(unchanged=1)
+        self.due.add(items)
+
+    # Item by item
+
+    @abstractmethod
+    def fetch_item(self, due: Due) -> Batch:
+        """Ask for one item and return its rows. Any thread may."""
+
+    def read_batches(self) -> Iterator[Batch]:
+        """Ask for all that is due, several at once, and yield them in the list's order; failed ones of old go first.
+
+        Raises:
+            SignInError: If one item is refused for want of permission.
+            FatalAPIError: If the last items failed alike, or the provider is down.
+        """
+        again = [Due(item, value, again=True) for item, value in self.bookmark.failed.items()]
+        self.account.expected = len(again) + len(self.due)
+        reasons: list[str] = []
+        for due, future in self.connection.pool.in_order(self.fetch_item, (*again, *self.due)):
+            yield self._outcome(due, future, reasons)
+            if len(reasons) == _ALIKE and len(set(reasons)) == 1:
+                msg = f"the last {_ALIKE} items failed alike: {reasons[0]}"
+                raise FatalAPIError(msg)
+
+    def _outcome(self, due: Due, future: Future[Batch], reasons: list[str]) -> Batch:
+        """Return what became of an item, and keep the reasons of the last failures in a row."""
+        try:
+            batch = future.result()
+        except (SignInError, ProviderDownError):
+            raise
+        except GoneError as error:
+            self.account.count(gone=1)
+            self.log_failure(due.id, error, "left out, for it is gone")
+            batch = Batch([], 0)
+        except SyncError as error:
+            self.account.count(failed=1)
+            self.log_failure(due.id, error, "asked for again at the next sync")
+            reasons[:] = [*reasons, describe(error)][-_ALIKE:]
+            return Batch([], 0, floor=due.floor, failed={due.id: due.value})
+        else:
+            self.account.count(read=1)
+        reasons.clear()
+        batch.floor, batch.settled = due.floor, [due.id]
+        return batch
+
+    def complete_row(self, row: Row, due: Due) -> Row:
+        """Return a row with the key and the replication value that only the list knows, where it lacks them."""
+        row.setdefault(type(self).primary_keys[0], due.id)
+        row.setdefault(str(type(self).replication_key), self.bookmark.shown(due.value))
+        return row
+
+
+class DetailStream(FollowStream):
+    """One JSON object for each item."""
+
+    def parse_item(self, body: Any) -> Any:  # noqa: PLR6301
+        """Return the row in an answer, without what wraps it."""
+        return body
+
+    @override
+    def fetch_item(self, due: Due) -> Batch:
+        request = self.get_http_request(page=PageContext({self.item_field: due.id}, None))
+
+        def read(response: requests.Response) -> Batch:
+            body = read_body(response)
+            try:
+                row = self.parse_item(decode(body))
+            except (KeyError, TypeError, AttributeError):
+                row = None
+            if not isinstance(row, dict):
+                msg = "the answer is JSON, but not an invoice"
+                raise BodyError(msg)
+            return Batch([self.complete_row(row, due)], len(body))
+
+        return self.fetch(request, read)
+
+
+class SubListStream(FollowStream, PagedStream):
+    """One list for each item, with pages of its own."""
+
+    @override
+    def fetch_item(self, due: Due) -> Batch:
+        since = None if due.again else self.starting_value()
+        batch = Batch([], 0)
+        for page in self.read_pages({self.item_field: due.id}, ahead=False):
+            batch.rows += [self.complete_row(row, due) for row in page.rows if self._is_due(row, since)]
+            batch.size += page.size
+        return batch
+
+    def _is_due(self, row: Row, since: str | None) -> bool:
+        value = self.bookmark.normalise(self.changed(row))
+        return since is None or value is None or value >= since

@@ -1,0 +1,90 @@
+"""What each stream expected, did and why it agrees: counted while it runs, told in one line at its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import fsspec
+
+from tap_invoices import times
+
+
+@dataclass
+class Account:
+    """The counts of one stream in one sync."""
+
+    stream: str
+    expected: int | None = None
+    """What the provider says there is, or for followers how many were due."""
+    read: int = 0
+    """Distinct keys that arrived."""
+    emitted: int = 0
+    unchanged: int = 0
+    """Left out, for being older than the bookmark."""
+    failed: int = 0
+    gone: int = 0
+    """404 for an invoice that the list named."""
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    outcome: str = "running"
+    _began: float = field(default_factory=time.monotonic, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, **amounts: int) -> None:
+        """Add to counts; any thread may."""
+        with self._lock:
+            for name, amount in amounts.items():
+                setattr(self, name, getattr(self, name) + amount)
+
+    def begin(self) -> None:
+        """Start the clock."""
+        self._began = time.monotonic()
+
+    def end(self, outcome: str) -> None:
+        """Stop the clock and say how it went: complete, short, partial or failed."""
+        self.outcome = outcome
+        self.seconds = round(time.monotonic() - self._began, 3)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as plain values."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("_")}
+
+    def sentence(self) -> str:
+        """Return the counts in a line for people."""
+        said = "an unknown number" if self.expected is None else str(self.expected)
+        return (
+            f"{self.outcome}: {said} expected, {self.read} read, {self.emitted} emitted, {self.unchanged} unchanged, "
+            f"{self.failed} failed, {self.gone} gone, {self.requests} requests, {self.retries} retries, "
+            f"{self.seconds:.1f} s"
+        )
+
+
+class Ledger:
+    """Tells each stream's account to the log, and to a file for auditors if there is one.
+
+    Args:
+        logger: For the human line and the structured one.
+        url: File, as any fsspec URL; None for none.
+    """
+
+    def __init__(self, logger: logging.Logger, url: str | None) -> None:
+        self._logger = logger
+        self._url = url
+        self._sync = times.rfc3339(datetime.now(UTC).replace(microsecond=0))
+
+    def close(self, account: Account) -> None:
+        """Write a finished account."""
+        entry = {"sync": self._sync, **account.to_dict()}
+        line = json.dumps(entry)
+        self._logger.info("%s %s", account.stream, account.sentence())
+        self._logger.info("LEDGER: %s", line, extra={"ledger": entry})
+        if self._url:
+            with fsspec.open(self._url, "a", encoding="utf-8") as file:
+                file.write(line + "\n")

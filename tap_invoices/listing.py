@@ -1,0 +1,179 @@
+"""Lists: read page by page to the end, and again if they come out shorter than the provider says."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable, Iterator, Mapping
+from concurrent.futures import Future
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.streams.rest import PageContext
+from typing_extensions import override
+
+from tap_invoices.connection import read_body
+from tap_invoices.decode import decode
+from tap_invoices.errors import BodyError, FatalAPIError, IncompleteError
+from tap_invoices.paging import Page, Paginator
+from tap_invoices.seen import Seen
+from tap_invoices.stream import InvoiceStream, Row
+
+if TYPE_CHECKING:
+    import requests
+    from singer_sdk.helpers.types import Context
+
+_UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
+
+_READINGS = 3
+"""A list that comes out short is read again, this many times in all."""
+
+
+class PagedStream(InvoiceStream):
+    """A stream whose endpoint answers in pages."""
+
+    @override
+    @abstractmethod
+    def get_new_paginator(self) -> Paginator[Any]:  # type: ignore[override]
+        """Return what decides the pages of one pass."""
+
+    @abstractmethod
+    def parse_page(self, body: Any) -> tuple[list[Row], int | None, Any]:
+        """Return a page's rows, the list's total (if it is told), and the word on what follows.
+
+        A shape that is not the provider's may raise what it likes among KeyError, TypeError and ValueError.
+        """
+
+    def fetch_page(self, token: Any, context: Context | None = None) -> Page:
+        """Ask for one page. Any thread may."""
+        request = self.get_http_request(page=PageContext(context, token))
+
+        def read(response: requests.Response) -> Page:
+            body = read_body(response)
+            return self._page(None if response.status_code == HTTPStatus.NO_CONTENT else body, token)
+
+        return self.fetch(request, read)
+
+    def _page(self, body: bytes | None, token: Any) -> Page:
+        value = None if body is None else decode(body)
+        try:
+            rows, total, following = self.parse_page(value)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise BodyError(_UNEXPECTED) from None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise BodyError(_UNEXPECTED)
+        return Page(rows, [self.key_of(row, token) for row in rows], len(body or b""), total, following)
+
+    def key_of(self, row: Row, place: Any) -> Hashable:
+        """Return a row's key in the list.
+
+        Raises:
+            FatalAPIError: If it has none.
+        """
+        return key_of(row, type(self).primary_keys[-1:], f"{self.name}, page {place}")
+
+    def read_pages(self, context: Context | None = None, *, ahead: bool = True) -> Iterator[Page]:
+        """Yield pages with rows that have not come before, until the list is complete.
+
+        Args:
+            context: What fills the path.
+            ahead: Whether to fetch further pages meanwhile.
+
+        Raises:
+            IncompleteError: If the list stays shorter than the provider says.
+        """
+        earlier: list[Seen] = []
+        for _ in range(_READINGS):
+            paginator = self.get_new_paginator()
+            yield from self._read_pass(paginator, context, earlier, ahead=ahead)
+            earlier.append(paginator.seen)
+            if self._is_whole(paginator):
+                return
+        self._refuse_short(paginator)
+
+    def _is_whole(self, paginator: Paginator[Any]) -> bool:
+        total, seen = paginator.total, len(paginator.seen)
+        if total is not None and seen < total:
+            self.logger.warning("%s: %d of %d rows came; reading the list again", self.name, seen, total)
+            return False
+        if total is not None and seen > total:
+            self.logger.info("%s: %d rows came where %d were told; some went meanwhile", self.name, seen, total)
+        return True
+
+    def _refuse_short(self, paginator: Paginator[Any]) -> None:
+        message = (
+            f"{len(paginator.seen)} of {paginator.total} rows came, {_READINGS} times over; "
+            "set `on_short: warn` to go on without the others"
+        )
+        if self.config.get("on_short") != "warn":
+            raise IncompleteError(message)
+        self.logger.warning("%s: %s", self.name, message)
+
+    def _read_pass(
+        self,
+        paginator: Paginator[Any],
+        context: Context | None,
+        earlier: list[Seen],
+        *,
+        ahead: bool,
+    ) -> Iterator[Page]:
+        asked: dict[Any, Future[Page]] = {}
+        while not paginator.finished:
+            token = paginator.current_value
+            later = paginator.ahead(self.connection.pool.size - 1) if ahead else []
+            for stale in asked.keys() - {token, *later}:
+                asked.pop(stale).cancel()
+            page = self._fetch_beside(token, later, asked, context)
+            page.rows = [row for row in paginator.advance(page) if not self._came(row, earlier)]
+            yield page
+
+    def _fetch_beside(
+        self, token: Any, later: list[Any], asked: dict[Any, Future[Page]], context: Context | None
+    ) -> Page:
+        """Fetch a page, and have later ones fetched meanwhile."""
+        if later:
+            for each in (token, *later):
+                if each not in asked:
+                    asked[each] = self.connection.pool.submit(self.fetch_page, each, context)
+        return asked.pop(token).result() if token in asked else self.fetch_page(token, context)
+
+    def _came(self, row: Row, earlier: list[Seen]) -> bool:
+        return any(self.key_of(row, "") in seen for seen in earlier)
+
+
+class ListStream(PagedStream):
+    """A list that stands on its own; others may follow it."""
+
+    @override
+    def read_pages(self, context: Context | None = None, *, ahead: bool = True) -> Iterator[Page]:
+        for page in super().read_pages(context, ahead=ahead):
+            self.account.expected = page.total
+            self.account.count(read=len(page.rows))
+            yield page
+
+    since: str | None = None
+    """From which replication value on the list is asked for: the earliest that it or a follower needs."""
+
+    def due_rows(self, rows: list[Row], since: str | None) -> list[Row]:
+        """Return the rows that this sync emits: those at or after the start, and those that have no date."""
+        if since is None or self.replication_key is None:
+            return rows
+        normalise, key = self.bookmark.normalise, self.replication_key
+        due = [row for row in rows if (normalise(row.get(key)) or since) >= since]
+        self.account.count(unchanged=len(rows) - len(due))
+        return due
+
+
+def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:
+    """Return a row's key: one text, or a tuple of texts.
+
+    Raises:
+        FatalAPIError: If a part of it is missing.
+    """
+    parts = []
+    for name in names:
+        value = row.get(name)
+        if value is None or value == "" or isinstance(value, (bool, dict, list)):
+            msg = f"a record without its key `{name}` in {where}"
+            raise FatalAPIError(msg)
+        parts.append(str(value))
+    return parts[0] if len(parts) == 1 else tuple(parts)

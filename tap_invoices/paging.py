@@ -1,0 +1,259 @@
+"""What to ask for next, decided from the pages that came: the SDK's paginators cannot be asked ahead or notice a shift.
+
+Rows are trusted, not promises: positions advance by rows received, and whatever repeats is an error.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from typing_extensions import override
+
+from tap_invoices.errors import PagingError
+from tap_invoices.seen import Seen
+
+Token = TypeVar("Token")
+
+_PAGES_BEYOND_TOTAL = 2
+_STEPS_BACK = 20
+
+
+@dataclass(slots=True)
+class Page:
+    """One page of a list, decoded."""
+
+    rows: list[Any]
+    keys: list[Hashable]
+    """Each row's primary key."""
+    size: int
+    """Bytes of the body that it came in."""
+    total: int | None = None
+    """How many rows the provider says the list has now."""
+    next: Any = None
+    """The provider's word on what follows: a cursor, or whether there is more."""
+
+
+class Window(NamedTuple):
+    """A range of rows, from 0."""
+
+    start: int
+    size: int
+
+
+class Paginator(ABC, Generic[Token]):
+    """One pass over a list.
+
+    Args:
+        first: What the first request asks for.
+    """
+
+    def __init__(self, first: Token) -> None:
+        self.current_value = first
+        self.finished = False
+        self.seen = Seen()
+        self.total: int | None = None
+        self._pages: set[int] = set()
+
+    @abstractmethod
+    def advance(self, page: Page) -> list[Any]:
+        """Take the page that was asked for, and return its rows that are new in this pass.
+
+        Raises:
+            PagingError: If pages repeat or do not end.
+        """
+
+    def ahead(self, count: int) -> list[Token]:  # noqa: ARG002, PLR6301
+        """Return what will probably be asked for after the current page."""
+        return []
+
+    def _fresh(self, page: Page) -> list[Any]:
+        self.total = page.total
+        return [row for row, key in zip(page.rows, page.keys, strict=True) if self.seen.add(key)]
+
+    def _refuse_repeated(self, page: Page) -> None:
+        fingerprint = hash(tuple(page.keys))
+        if page.keys and fingerprint in self._pages:
+            msg = f"page {self.current_value} repeats one that came before: the list cannot be read to its end"
+            raise PagingError(msg)
+        self._pages.add(fingerprint)
+
+
+class OnePage(Paginator[None]):
+    """A list that comes whole, in one answer."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    @override
+    def advance(self, page: Page) -> list[Any]:
+        self.finished = True
+        return self._fresh(page)
+
+
+class CursorPaginator(Paginator[str | None]):
+    """Each page names the next one, in ``Page.next``."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self._cursors: set[str] = set()
+        self._rows = 0
+        self._beyond = 0
+
+    @override
+    def advance(self, page: Page) -> list[Any]:
+        self._refuse_repeated(page)
+        fresh = self._fresh(page)
+        self._rows += len(page.rows)
+        cursor: str | None = page.next
+        if cursor is None:
+            self.finished = True
+            return fresh
+        if cursor in self._cursors:
+            msg = f"cursor {cursor!r} came twice: the list cannot be read to its end"
+            raise PagingError(msg)
+        self._cursors.add(cursor)
+        if not page.rows or (page.total is not None and self._rows >= page.total):
+            self._beyond += 1
+        if self._beyond > _PAGES_BEYOND_TOTAL:
+            msg = f"pages go on after all {page.total} rows, at cursor {cursor!r}"
+            raise PagingError(msg)
+        self.current_value = cursor
+        return fresh
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a pass over windows is."""
+
+    position: int = 0
+    """Rows before here have come."""
+    last_key: Hashable = None
+    stepping_back: int = 0
+    """Steps back since the last page that joined on."""
+    steps: int = 0
+    joined: int = 0
+    cap: int = field(default=0)
+    """Rows that the server really sends at most; 0 while it sends what is asked for."""
+
+
+class WindowPaginator(Paginator[Window]):
+    """Rows by position. Each page starts with the last row of the one before, so that a shift is noticed.
+
+    If that row is not there, rows have moved to the front, and some that nobody saw may now lie before the page: the
+    pass steps back until it meets a row that it knows, and goes on from there.
+
+    Args:
+        page_size: Rows to ask for at once.
+    """
+
+    def __init__(self, page_size: int) -> None:
+        self.page_size = page_size
+        self._place = _Place()
+        super().__init__(self.plan(0))
+
+    @property
+    def is_stepping_back(self) -> bool:
+        """Whether rows that have come are being read again."""
+        return self._place.stepping_back > 0
+
+    @abstractmethod
+    def plan(self, position: int) -> Window:
+        """Return the window to ask for when all rows before a position have come; it holds the one before it."""
+
+    @abstractmethod
+    def ends(self, page: Page, position: int, *, brought_rows: bool) -> bool:
+        """Tell whether the list ends with a page that joins on to the one before, after so many rows."""
+
+    @override
+    def advance(self, page: Page) -> list[Any]:
+        place, window = self._place, self.current_value
+        self._refuse_repeated(page)
+        first_page = not place.joined
+        knew_first = bool(page.keys) and page.keys[0] in self.seen
+        fresh = self._fresh(page)
+        if not (window.start == 0 or place.last_key in page.keys or (place.stepping_back and knew_first)):
+            self._step_back()
+            return fresh
+        if first_page and len(page.rows) < window.size:
+            place.cap = len(page.rows)
+        brought_rows = page.keys not in ([], [place.last_key])
+        place.position = window.start + len(page.rows)
+        place.stepping_back = 0
+        place.joined += 1
+        if page.keys:
+            place.last_key = page.keys[-1]
+        self._go_on(page, brought_rows=brought_rows)
+        return fresh
+
+    @override
+    def _refuse_repeated(self, page: Page) -> None:
+        """Let pass what a step back reads again, and the last row alone, which says that the list has ended."""
+        if not self._place.stepping_back and page.keys[:1] != [self._place.last_key]:
+            super()._refuse_repeated(page)
+
+    def _go_on(self, page: Page, *, brought_rows: bool) -> None:
+        position = self._place.position
+        if self.ends(page, position, brought_rows=brought_rows):
+            self.finished = True
+            return
+        if page.total is not None and position >= page.total + _PAGES_BEYOND_TOTAL * self.page_size:
+            msg = f"pages go on after all {page.total} rows, at row {position}"
+            raise PagingError(msg)
+        self.current_value = self.plan(position)
+
+    def _step_back(self) -> None:
+        place = self._place
+        place.steps += 1
+        place.stepping_back += 1
+        if place.steps > _STEPS_BACK + 2 * place.joined:
+            msg = f"rows move faster than they can be read, at row {self.current_value.start}"
+            raise PagingError(msg)
+        back = self.page_size * 2 ** (place.stepping_back - 1)
+        self.current_value = self.plan(max(0, self.current_value.start + 1 - back))
+
+    @override
+    def ahead(self, count: int) -> list[Window]:
+        place = self._place
+        if place.stepping_back or not place.joined or self.total is None:
+            return []
+        windows: list[Window] = []
+        window = self.current_value
+        for _ in range(count):
+            reached = window.start + min(window.size, place.cap or window.size)
+            if reached >= self.total:
+                break
+            window = self.plan(reached)
+            windows.append(window)
+        return windows
+
+
+class OffsetPaginator(WindowPaginator):
+    """Any first row, any number of rows."""
+
+    @override
+    def plan(self, position: int) -> Window:
+        return Window(position - 1, self.page_size + 1) if position else Window(0, self.page_size)
+
+
+class NumberPaginator(WindowPaginator):
+    """Page numbers: the first row is a multiple of the page's size.
+
+    Pages of one size never overlap, so sizes vary: of those that hold the row before the position, the one that
+    reaches furthest.
+    """
+
+    @override
+    def plan(self, position: int) -> Window:
+        if not position:
+            return Window(0, self.page_size)
+        size = self._place.cap or self.page_size
+        windows = [Window((position - 1) // take * take, take) for take in range(size, size // 2, -1)]
+        best = max(windows, key=lambda window: window.start + window.size)
+        if best.start + best.size > position:
+            return best
+        take = next(take for take in itertools.count(2) if position % take)
+        return Window((position - 1) // take * take, take)

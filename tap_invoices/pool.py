@@ -1,0 +1,64 @@
+"""Daemon threads that fetch: unlike an executor's, they never hold up the end of the process."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Pool:
+    """A few daemon threads, started as they are needed.
+
+    Args:
+        name: Name of the threads, for whoever looks at them.
+        size: Most threads.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self.size = size
+        self._name = name
+        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
+        self._started = 0
+
+    def submit(self, job: Callable[..., R], *args: Any) -> Future[R]:
+        """Run a job in one of the threads."""
+        future: Future[R] = Future()
+        self._jobs.put((future, job, args))
+        if self._started < self.size:
+            self._started += 1
+            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+        return future
+
+    def in_order(self, job: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, Future[R]]]:
+        """Run a job for each item, some ahead of the reader, and yield the outcomes in the items' order."""
+        ahead: deque[tuple[T, Future[R]]] = deque()
+        try:
+            for item in items:
+                ahead.append((item, self.submit(job, item)))
+                if len(ahead) > 2 * self.size:
+                    yield ahead.popleft()
+            while ahead:
+                yield ahead.popleft()
+        finally:
+            for _, future in ahead:
+                future.cancel()
+
+    def _work(self) -> None:
+        while True:
+            future, job, args = self._jobs.get()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = job(*args)
+            except BaseException as error:  # noqa: BLE001  (the reader gets it)
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            del future, job, args  # an idle thread keeps no page alive

@@ -1,0 +1,161 @@
+"""What is asked for again, how long to wait before, and when to give up."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import backoff
+import requests
+import urllib3
+
+from tap_invoices import times
+from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError
+
+R = TypeVar("R")
+
+TRANSPORT_ERRORS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
+_NEVER_PASS = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)
+RETRIED_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+
+BODY_TRIES = 3
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 60.0
+
+
+class Retry:
+    """Runs one request until it succeeds, its time is used up, or trying again makes no sense.
+
+    Args:
+        max_seconds: Seconds for which it is tried again.
+        on_wait: Called before each wait, with the seconds, the reason, and whether the provider asked for it.
+    """
+
+    def __init__(self, max_seconds: float, on_wait: Callable[[float, str, bool], None]) -> None:
+        self._max_seconds = max_seconds
+        self._on_wait = on_wait
+        self._broken_bodies = 0
+        self._started = time.monotonic()
+
+    def __call__(self, attempt: Callable[[], R]) -> R:
+        """Return what the attempt returns.
+
+        Raises:
+            FatalAPIError: As the attempt does, or for a last failure that could have passed.
+            ProviderDownError: If its time was used up on connection errors or 5xx.
+        """
+        decorated = backoff.on_exception(
+            self._waits,
+            (RetriableAPIError, *TRANSPORT_ERRORS),
+            max_time=self._max_seconds,
+            giveup=self._is_hopeless,
+            on_backoff=self._announce,
+            jitter=None,
+            logger=None,
+        )(attempt)
+        try:
+            return decorated()  # type: ignore[no-any-return]
+        except (RetriableAPIError, *TRANSPORT_ERRORS) as error:
+            raise self._final(error) from None
+
+    def _waits(self) -> Iterator[float]:
+        """Yield the seconds to wait after the error that is sent in."""
+        wait, error = FIRST_WAIT, (yield 0.0)
+        while True:
+            jittered = wait * (1 + random.random() / 4)  # noqa: S311  (no secret)
+            asked = retry_after(error)
+            error = yield jittered if asked is None else asked + jittered - wait
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _is_hopeless(self, error: Exception) -> bool:
+        if isinstance(error, BodyError):
+            self._broken_bodies += 1
+            return self._broken_bodies >= BODY_TRIES
+        if isinstance(error, _NEVER_PASS):
+            return True
+        return (retry_after(error) or 0) > self._seconds_left()
+
+    def _seconds_left(self) -> float:
+        return self._max_seconds - (time.monotonic() - self._started)
+
+    def _announce(self, details: Any) -> None:
+        error = details["exception"]
+        self._on_wait(
+            details["wait"],
+            describe(error),
+            retry_after(error) is not None or _status(error) == HTTPStatus.TOO_MANY_REQUESTS,
+        )
+
+    def _final(self, error: Exception) -> FatalAPIError:
+        reason = describe(error)
+        if isinstance(error, BodyError):
+            return FatalAPIError(f"{reason}, {self._broken_bodies} times")
+        asked = retry_after(error)
+        if asked is not None and asked > self._seconds_left():
+            until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
+            return FatalAPIError(
+                f"{reason}; the provider asks to wait until {until}, longer than max_retry_seconds allows: sync again then",
+            )
+        status = _status(error)
+        message = f"{reason}, tried for {time.monotonic() - self._started:.0f} seconds"
+        if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return ProviderDownError(message)
+        return FatalAPIError(message)
+
+
+def describe(error: Exception) -> str:
+    """Say in a few words what happened, without addresses, bodies or other data."""
+    if isinstance(error, (RetriableAPIError, FatalAPIError)):
+        return str(error)
+    chain, seen = [error], error
+    while (cause := seen.__cause__ or seen.__context__) is not None and cause not in chain:
+        chain.append(cause)  # type: ignore[arg-type]
+        seen = cause  # type: ignore[assignment]
+    names = {name for link in chain for cls in type(link).__mro__ for name in [cls.__name__]}
+    text = " ".join(str(link) for link in chain)
+    for name, words in _WORDS.items():
+        if name in names or name in text:
+            return words
+    return type(error).__name__
+
+
+_WORDS = {
+    "SSLError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
+    "SSLCertVerificationError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
+    "ProxyError": "the proxy refuses",
+    "NameResolutionError": "the host name is not known",
+    "ConnectTimeout": "no connection in time",
+    "ReadTimeout": "no answer in time",
+    "TimeoutError": "no answer in time",
+    "IncompleteRead": "the body ended early",
+    "ConnectionRefusedError": "the connection is refused",
+    "NewConnectionError": "no connection",
+    "ConnectionResetError": "the connection was reset",
+    "RemoteDisconnected": "the connection was closed without an answer",
+    "ConnectionError": "the connection failed",
+    "ProtocolError": "the connection broke",
+}
+
+
+def retry_after(error: Exception) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, as number or HTTP date; None without."""
+    response = getattr(error, "response", None)
+    value = response.headers.get("Retry-After") if response is not None else None
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    at = times.from_http(value)
+    if at is None:
+        return None
+    now = times.from_http(response.headers.get("Date")) or datetime.now(UTC)
+    return max(0.0, (at - now).total_seconds())
+
+
+def _status(error: Exception) -> int | None:
+    response = getattr(error, "response", None)
+    return None if response is None else response.status_code

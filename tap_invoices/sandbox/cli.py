@@ -1,0 +1,37 @@
+"""The command ``tap-invoices-sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+from tap_invoices.sandbox import Sandbox, serve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve invented invoices on the loopback interface until told to stop; 1 if that cannot be."""
+    options = _parser().parse_args(arguments)
+    try:
+        rules = json.loads(options.faults.read_bytes(), parse_float=Decimal) if options.faults else []
+        box = Sandbox(invoices=options.invoices, seed=options.seed, latency=options.latency, faults=rules)
+        serve(box, options.port)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"tap-invoices-sandbox: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tap-invoices-sandbox",
+        description="Stand in for the APIs of all providers. Prints the tap's configuration that points here.",
+    )
+    parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: %(default)s)")
+    parser.add_argument("--invoices", type=int, default=200, metavar="N", help="per provider (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="of what is invented (default: %(default)s)")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="of every request")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="rules as JSON; see tap_invoices/sandbox/faults.py")
+    return parser

@@ -1,0 +1,216 @@
+"""The local server: all providers on one port, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from tap_invoices.sandbox import faults as faulty
+from tap_invoices.sandbox.provider import Call
+from tap_invoices.sandbox.providers import PROVIDERS
+from tap_invoices.sandbox.tokens import Tokens
+from tap_invoices.sandbox.wire import Answer, Request
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from tap_invoices.sandbox.book import Book
+
+HOST = "127.0.0.1"
+_BY_NAME = {provider.name: provider for provider in PROVIDERS}
+_BY_MOUNT = {mount: provider for provider in PROVIDERS for mount in provider.mounts}
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Sandbox:
+    """A server that stands in for all providers' APIs; ``with`` starts it on a free port and stops it.
+
+    Args:
+        invoices: How many each provider has at the start.
+        seed: The same seed gives the same invoices.
+        latency: Seconds that every request takes at least.
+        faults: Rules as in `tap_invoices.sandbox.faults`.
+        ssl_context: Serve https with it.
+    """
+
+    def __init__(
+        self,
+        *,
+        invoices: int = 200,
+        seed: int = 7,
+        latency: float = 0.0,
+        faults: Iterable[Mapping[str, Any]] = (),
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Set up; nothing is served yet, and no invoice invented."""
+        self.latency = latency
+        self.faults = faulty.Faults(faults)
+        self.requests: list[Request] = []
+        self.clock_offset = 0.0
+        """Seconds by which the providers' clock is ahead."""
+        self.port = 0
+        self._invoices = invoices
+        self._seed = seed
+        self._ssl_context = ssl_context
+        self._lock = threading.RLock()
+        self._books: dict[str, Book] = {}
+        self._tokens = {name: Tokens(name, lambda: self.now, p.static_token) for name, p in _BY_NAME.items()}
+        self._callbacks: list[Callable[[Request], object]] = []
+        self._errors: list[Exception] = []
+        self._thread: threading.Thread | None = None
+        self._stop: Callable[[], object] = bool
+
+    @property
+    def url(self) -> str:
+        """Where it is served, without a slash at the end."""
+        return f"{'https' if self._ssl_context else 'http'}://{HOST}:{self.port}"
+
+    @property
+    def now(self) -> datetime:
+        """The providers' clock (UTC), as ``Date`` headers tell it and new change dates take it; it may be set."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset)
+
+    @now.setter
+    def now(self, value: datetime) -> None:
+        self.clock_offset = (value - datetime.now(UTC)).total_seconds()
+
+    def config(self, *providers: str) -> dict[str, Any]:
+        """Return the tap's settings that point here, for all providers or the named ones."""
+        return {name: _BY_NAME[name].config(self.url) for name in providers or _BY_NAME}
+
+    def book(self, provider: str) -> Book:
+        """Return the invoices of a provider, to look at and to change."""
+        with self._lock:
+            if provider not in self._books:
+                kind = _BY_NAME[provider].book
+                self._books[provider] = kind(self._invoices, self._seed, lambda: self.now, self._lock)
+            return self._books[provider]
+
+    def clear(self) -> None:
+        """Forget the requests made so far."""
+        self.requests.clear()
+
+    def tokens_issued(self, provider: str) -> int:
+        """Return how many access tokens a provider has given out."""
+        return self._tokens[provider].issued
+
+    def expire_tokens(self, provider: str, *, refresh: bool = False) -> None:
+        """End a provider's access tokens, static ones too; with ``refresh`` also what renews them."""
+        with self._lock:
+            self._tokens[provider].expire(refresh=refresh)
+
+    def on_request(self, callback: Callable[[Request], object]) -> None:
+        """Have each request shown to ``callback``, in the server's thread, before it is answered."""
+        self._callbacks.append(callback)
+
+    def start(self, port: int = 0) -> None:
+        """Serve in a thread; OSError if the port (0: any free one) cannot be had."""
+        bound: Future[int] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(port, bound)), daemon=True)
+        self._thread.start()
+        self.port = bound.result()
+
+    def stop(self) -> None:
+        """End serving; an error inside the sandbox, which its client took for a 500, is raised here."""
+        self._stop()
+        if self._thread:
+            self._thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def __enter__(self) -> Self:
+        """Start on a free port."""
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Stop; the test's own error comes before one of the sandbox."""
+        try:
+            self.stop()
+        except Exception:
+            if error is None:
+                raise
+
+    async def _serve(self, port: int, bound: Future[int]) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        self._stop = lambda: None if loop.is_closed() else loop.call_soon_threadsafe(stop.set)
+        runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, port, ssl_context=self._ssl_context).start()
+        except OSError as error:
+            bound.set_exception(error)
+        else:
+            bound.set_result(runner.addresses[0][1])
+            await stop.wait()
+        await runner.cleanup()
+
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = http.raw_path.partition("?")
+        provider = _BY_MOUNT.get(path.split("/", 2)[1])
+        if provider is None:
+            return web.Response(status=404, text="No provider lives here.\n")
+        body, pairs = await http.read(), parse_qsl(query, keep_blank_values=True)
+        request = Request(provider.name, http.method, path, pairs, http.headers, body, time.monotonic())
+        self.requests.append(request)
+        await asyncio.sleep(self.latency)
+        try:
+            answer = self._answer(request)
+        except Exception as error:  # noqa: BLE001 - kept for stop(): a bug here must not pass for a provider's error
+            self._errors.append(error)
+            answer = Answer(500, b"The sandbox failed.\n")
+        await asyncio.sleep(answer.delay)
+        request.status = 0 if answer.reset and not answer.cut else answer.status
+        return await self._send(http, answer)
+
+    def _answer(self, request: Request) -> Answer:
+        for callback in self._callbacks:
+            callback(request)
+        book, tokens = self.book(request.provider), self._tokens[request.provider]
+        with self._lock:
+            tweaks = self.faults.pick(request)
+            return faulty.answer(_BY_NAME[request.provider], Call(request, book, tokens, self.url, self.now, tweaks))
+
+    async def _send(self, http: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+        date = format_datetime(self.now, usegmt=True)
+        headers = {"Server": "sandbox", **answer.headers, "Date": date, "Content-Length": str(len(answer.body))}
+        response = web.StreamResponse(status=answer.status, headers=headers)
+        if answer.cut != 0 or not answer.reset:
+            await response.prepare(http)
+            await response.write(answer.body[: answer.cut])
+        if answer.cut is not None and (line := http.transport):
+            if answer.reset:
+                line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            line.abort()
+        return response
+
+
+def serve(box: Sandbox, port: int) -> None:
+    """Serve until SIGINT or SIGTERM, after one line on stdout: the configuration that points the tap here.
+
+    Raises:
+        OSError: If the port cannot be had.
+    """
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    box.start(port)
+    sys.stdout.write(json.dumps(box.config()) + "\n")
+    sys.stdout.flush()
+    over.wait()
+    box.stop()

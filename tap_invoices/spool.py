@@ -1,0 +1,125 @@
+"""A queue between the thread that fetches and the one that writes: bounded in memory, the rest in a temporary file."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import IO, Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+MEMORY = 8 * 1024 * 1024
+"""Bytes that wait in memory, by the size of the responses that they came in."""
+
+
+class AbandonedError(Exception):
+    """The reader has left: nothing more is wanted."""
+
+
+class Spool(Generic[T]):
+    """First in, first out.
+
+    Before anybody reads, what is beyond the memory goes to a temporary file. Once somebody does, the writer waits.
+
+    Args:
+        memory: Most bytes in memory.
+        overflow: Whether there is a file; without, the writer always waits.
+    """
+
+    def __init__(self, memory: int = MEMORY, *, overflow: bool = True) -> None:
+        self._memory = memory
+        self._overflow = overflow
+        self._changed = threading.Condition()
+        self._items: deque[tuple[T, int]] = deque()
+        self._held = 0
+        self._file: IO[bytes] | None = None
+        self._in_file = 0
+        self._read_at = 0
+        self._reading = False
+        self._abandoned = False
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def put(self, item: T, size: int) -> None:
+        """Add an item.
+
+        Raises:
+            AbandonedError: If the reader has left.
+        """
+        with self._changed:
+            while not self._abandoned and self._is_full(size) and (self._reading or not self._overflow):
+                self._changed.wait()
+            if self._abandoned:
+                raise AbandonedError
+            if self._in_file or self._is_full(size):
+                self._write(item)
+            else:
+                self._items.append((item, size))
+                self._held += size
+            self._changed.notify_all()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Say that no more comes, and why if it is for an error; the reader gets it after the items."""
+        with self._changed:
+            self._closed = True
+            self._error = error
+            self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """Say that no more is wanted."""
+        with self._changed:
+            self._abandoned = True
+            self._items.clear()
+            self._drop_file()
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the items as they come, until the writer closes."""
+        while (item := self._next()) is not None:
+            yield item
+
+    def _next(self) -> T | None:
+        with self._changed:
+            self._reading = True
+            self._changed.notify_all()
+            while not (self._items or self._in_file or self._closed):
+                self._changed.wait()
+            if self._items:
+                item, size = self._items.popleft()
+                self._held -= size
+                self._changed.notify_all()
+                return item
+            if self._in_file:
+                return self._read()
+            if self._error is not None:
+                raise self._error
+            return None
+
+    def _is_full(self, size: int) -> bool:
+        return bool(self._in_file or (self._items and self._held + size > self._memory))
+
+    def _write(self, item: T) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="tap-invoices-")  # noqa: SIM115  (lives until it is read)
+        self._file.seek(0, 2)
+        pickle.dump(item, self._file, pickle.HIGHEST_PROTOCOL)
+        self._in_file += 1
+
+    def _read(self) -> Any:
+        assert self._file is not None  # noqa: S101  (there are items in it)
+        self._file.seek(self._read_at)
+        item = pickle.load(self._file)  # noqa: S301  (our own file, without a name)
+        self._read_at = self._file.tell()
+        self._in_file -= 1
+        if not self._in_file:
+            self._drop_file()
+            self._changed.notify_all()
+        return item
+
+    def _drop_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file, self._in_file, self._read_at = None, 0, 0

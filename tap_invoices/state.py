@@ -1,0 +1,150 @@
+"""A stream's bookmark: the largest replication value that was emitted, in one fixed-width UTC form.
+
+Text of one width sorts as time does, which is how both the SDK and this module compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_invoices import times
+
+VERSION = 1
+"""Of what stands in a bookmark; older ones (the SDK's own, without a version) are understood."""
+
+MOST_FAILED = 500
+"""Failed ids that the state keeps; with more, the bookmark stays before the earliest failure."""
+
+_VALUE = "replication_key_value"
+_DATE = "date"
+
+
+def check_versions(state: Mapping[str, Any]) -> None:
+    """Refuse a state from the future.
+
+    Raises:
+        ConfigValidationError: If a bookmark has a version that this tap does not know.
+    """
+    errors = [
+        f"the state of `{stream}` has version {bookmark['version']}, and this tap-invoices knows up to {VERSION}: upgrade it"
+        for stream, bookmark in (state.get("bookmarks") or {}).items()
+        if bookmark.get("version", VERSION) not in range(VERSION + 1)
+    ]
+    if errors:
+        msg = "State not understood"
+        raise ConfigValidationError(msg, errors=errors)
+
+
+class Bookmark:
+    """Reads and moves one stream's bookmark.
+
+    Args:
+        key: Its replication key; None if it has none.
+        properties: Its schema's properties.
+        state: Its part of the tap's state, which is written to.
+        incremental: Whether this sync goes by the bookmark; a full table neither reads nor moves it.
+        began: Tells when the sync began, by the provider's clock.
+    """
+
+    def __init__(
+        self,
+        key: str | None,
+        properties: Mapping[str, Any],
+        state: dict[str, Any],
+        began: Callable[[], datetime],
+        *,
+        incremental: bool,
+    ) -> None:
+        self._began = began
+        self._key = key if incremental else None
+        self._is_date = key is not None and properties[key].get("format") == _DATE
+        self._state = state
+        self._largest: str | None = None
+        self._failed: dict[str, str | None] = dict(state.get("failed") or {})
+        self._old = self.normalise(state.get(_VALUE)) if incremental else None
+
+    @property
+    def failed(self) -> Mapping[str, str | None]:
+        """Items that an earlier sync could not get: id → replication value."""
+        return self._failed
+
+    def normalise(self, value: Any) -> str | None:
+        """Return a replication value in the form that bookmarks have; None if it is none."""
+        try:
+            if self._is_date:
+                return times.to_date(str(value)[:10]) if value else None
+            utc = times.to_utc(value) if value is not None else None
+            return times.bookmark(times.parse(utc)) if utc else None
+        except (ValueError, TypeError, OverflowError):
+            return None
+
+    def shown(self, value: str | None) -> str | None:
+        """Return a value in the form that records have."""
+        return value if value is None or self._is_date else times.rfc3339(times.parse(value))
+
+    def start(self, start_date: str | None, lookback_days: int) -> str | None:
+        """Return from where to read: the bookmark less the lookback, or the start date; None for all."""
+        if self._key is None:
+            return None
+        if self._old is None:
+            return self.normalise(times.rfc3339(times.parse(start_date))) if start_date else None
+        try:
+            time = times.parse(self._old) - timedelta(days=lookback_days)
+        except OverflowError:
+            return None
+        return time.date().isoformat() if self._is_date else times.bookmark(time)
+
+    def see(self, record: Mapping[str, Any]) -> None:
+        """Take note of an emitted record; a null moves nothing."""
+        if self._key is not None and (value := self.normalise(record.get(self._key))) is not None:
+            self._largest = value if self._largest is None else max(self._largest, value)
+
+    def settle(self, failed: Mapping[str, str | None], settled: Iterable[str]) -> None:
+        """Take note of items that could not be had, and of those that need not be asked for again."""
+        for item in settled:
+            self._failed.pop(item, None)
+        self._failed.update(failed)
+
+    def checkpoint(self, floor: str | None) -> None:
+        """Move the bookmark while the stream runs, up to the smallest value that is still to come."""
+        if floor is not None:
+            self._write(floor)
+
+    def finish(self) -> None:
+        """Move the bookmark after a complete read."""
+        self._write(None)
+
+    def hold(self) -> None:
+        """Leave the bookmark after a read that was not complete; only the failed items are kept."""
+        if self._key is not None:
+            self._write_failed()
+
+    def _write(self, bound: str | None) -> None:
+        if self._key is None:
+            return
+        bounds = [value for value in (self._largest, self._start_of_sync(), bound) if value is not None]
+        new = min(bounds) if self._largest is not None else None
+        if len(self._failed) > MOST_FAILED:
+            new = min([new or "", *(value or "" for value in self._failed.values())]) or None
+        if new is not None and (self._old is None or new > self._old):
+            self._state["replication_key"] = self._key
+            self._state[_VALUE] = new
+        elif self._old is not None:
+            self._state[_VALUE] = self._old
+        self._state["version"] = VERSION
+        self._write_failed()
+
+    def _write_failed(self) -> None:
+        kept = dict(list(self._failed.items())[:MOST_FAILED])
+        if kept:
+            self._state["failed"] = kept
+        else:
+            self._state.pop("failed", None)
+
+    def _start_of_sync(self) -> str:
+        began = self._began()
+        return began.date().isoformat() if self._is_date else times.bookmark(began)

@@ -1,0 +1,213 @@
+"""The tap: from settings to streams, and to an exit code that tells whether all of them are whole."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from typing_extensions import override
+
+from tap_invoices import redact, settings, validate
+from tap_invoices.connection import Connection
+from tap_invoices.documents import DocumentStream
+from tap_invoices.feed import Feeds
+from tap_invoices.ledger import Ledger
+from tap_invoices.providers import PROVIDERS
+from tap_invoices.state import check_versions
+from tap_invoices.writer import BufferedWriter
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from singer_sdk.singerlib import Catalog
+
+    from tap_invoices.stream import InvoiceStream
+
+_NO_DOCUMENTS = (
+    "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
+    "or to files with a `documents.url`."
+)
+
+
+class TapInvoices(Tap):
+    """Singer tap for the invoices of five billing portals."""
+
+    name = "tap-invoices"
+    config_jsonschema: ClassVar[dict[str, Any]] = settings.json_schema(PROVIDERS)
+    message_writer_class = BufferedWriter
+    message_writer: BufferedWriter
+
+    def __init__(
+        self,
+        *,
+        config: Any = None,
+        catalog: Any = None,
+        state: Any = None,
+        parse_env_config: bool = False,
+        validate_config: bool = True,  # noqa: ARG002  (always: a bad setting is told before any request)
+        **kwargs: Any,
+    ) -> None:
+        merged = dict(config or {})
+        if parse_env_config:
+            self.append_builtin_config(self.config_jsonschema)
+            merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))
+        self.failures: dict[str, str] = {}
+        super().__init__(config=merged, catalog=catalog, state=state, validate_config=True, **kwargs)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        redact.guard_handlers(self.secrets)
+        errors = validate.problems(schema, self._config, PROVIDERS)
+        if errors:
+            msg = "Config validation failed"
+            raise ConfigValidationError(msg, errors=errors)
+        list(JSONSchemaValidator(schema).iter_errors(self._config))  # fills in the defaults
+        return errors
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        check_versions(state)
+        super().load_state(state)
+
+    # Streams
+
+    @override
+    def discover_streams(self) -> list[InvoiceStream]:
+        on = [stream for provider in PROVIDERS if provider.is_on(self.config) for stream in provider.streams]
+        if not self._has_documents:
+            left_out = [stream.name for stream in on if issubclass(stream, DocumentStream)]
+            self._refuse_selected(left_out)
+            if left_out:
+                self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
+            on = [stream for stream in on if not issubclass(stream, DocumentStream)]
+        return [stream(self) for stream in on]
+
+    @property
+    def _has_documents(self) -> bool:
+        return any((self.config.get("documents") or {}).values())
+
+    def _refuse_selected(self, left_out: list[str]) -> None:
+        catalog: Catalog = self.input_catalog or {}  # type: ignore[assignment]
+        selected = [name for name in left_out if (entry := catalog.get(name)) and entry.metadata.root.selected]
+        if selected:
+            msg = "Catalog selects streams that are not there"
+            raise ConfigValidationError(msg, errors=[_NO_DOCUMENTS.format(", ".join(selected))])
+
+    @property
+    @override
+    def streams(self) -> Mapping[str, InvoiceStream]:  # type: ignore[override]
+        """All streams, each list before those that follow it; the SDK would sort them by name."""
+        if self._streams is None:
+            order = [stream.name for provider in PROVIDERS for stream in provider.streams]
+            by_name = super().streams
+            self._streams = {name: by_name[name] for name in order if name in by_name}
+        return self._streams  # type: ignore[return-value]
+
+    # What the streams share
+
+    @cached_property
+    def connections(self) -> dict[str, Connection]:
+        """One for each provider that is on."""
+        return {p.name: Connection(p, self.config, self.logger) for p in PROVIDERS if p.is_on(self.config)}
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        """What fetches ahead of the thread that writes."""
+        return Feeds(self.streams.values())
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Where each stream's counts are told."""
+        return Ledger(self.logger, self.config.get("ledger_url"))
+
+    def secrets(self) -> set[str]:
+        """Return what must never show: secret settings, and tokens minted on the way."""
+        found = set(settings.secrets(self.config_jsonschema, self._config))
+        for connection in self.__dict__.get("connections", {}).values():
+            found |= connection.secrets
+        return found
+
+    # Run
+
+    @classmethod
+    @override
+    def invoke(
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Any = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Sync as the SDK does; then exit 1 if any stream is not whole, or 128 + n after signal n."""
+        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config,
+            state=_read_json(state, "--state"),
+            catalog=_read_json(catalog, "--catalog"),
+            parse_env_config=config.parse_env,
+        )
+        tap.sync_all()
+        tap.message_writer.flush()
+        if tap.failures:
+            tap.summarise()
+            sys.exit(1)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        def stop() -> None:
+            self.logger.warning("Stopped by %s; what was emitted is in the state", signal.Signals(signum).name)
+            self._state_writer.write_state(self.state)
+            self.message_writer.flush()
+            sys.exit(128 + signum)
+
+        self.message_writer.interrupt(stop)
+
+    # Outcome
+
+    def summarise(self) -> None:
+        """Tell which streams are not whole, and that the others are."""
+        self.logger.error(
+            "%d of %d streams are not whole, and their bookmarks stay: %s",
+            len(self.failures),
+            sum(stream.selected for stream in self.streams.values()),
+            "; ".join(f"{name} ({reason})" for name, reason in self.failures.items()),
+        )
+
+    def close_account(self, stream: InvoiceStream, outcome: str, failure: str | None = None) -> None:
+        """Write a stream's counts down, and remember its failure for the end."""
+        stream.account.end(outcome)
+        if failure:
+            self.failures[stream.name] = failure
+            self.logger.error("%s: %s", stream.name, failure)
+        self.ledger.close(stream.account)
+
+
+def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
+    """Read a file that a command line option names.
+
+    Raises:
+        ConfigValidationError: If it is no JSON object.
+    """
+    if file is None:
+        return None
+    try:
+        value = json.load(file, parse_float=Decimal)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        msg = f"the file given with {option} is not a JSON object"
+        raise ConfigValidationError(msg, errors=[msg])
+    return value

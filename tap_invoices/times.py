@@ -1,0 +1,106 @@
+"""Times as the tap writes them: UTC, with ``Z``; bookmarks in one fixed width, so that text sorts as time does."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_SECONDS = 50_000_000_000
+"""About the year 3554; what is larger is more likely milliseconds than a date."""
+_DATE_WIDTH = len("2025-01-31")
+
+
+def parse(value: str) -> datetime:
+    """Read an RFC 3339 time or a plain date; without an offset it counts as UTC.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if value[4:5] != "-":  # ISO 8601's basic forms and week dates are more likely numbers than dates
+        msg = "not an RFC 3339 time"
+        raise ValueError(msg)
+    time = datetime.fromisoformat(value)
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def rfc3339(time: datetime) -> str:
+    """Write a time as ``2025-01-31T12:00:00Z``, with microseconds only where there are any."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def to_utc(value: str | int | Decimal) -> str | None:
+    """Return a provider's time in UTC with ``Z``; what already is so stays as it came.
+
+    Numbers are seconds since 1970, and 0 is no time.
+
+    Raises:
+        ValueError: If it cannot be read as a time.
+    """
+    if not isinstance(value, str):
+        return _from_epoch(value)
+    if not value:
+        return None
+    if value.isdecimal():
+        return _from_epoch(int(value))
+    time = parse(value)
+    if value[-1] == "Z" and value[10:11] == "T":
+        return value
+    return rfc3339(time)
+
+
+def _from_epoch(seconds: int | Decimal) -> str | None:
+    if not seconds:
+        return None
+    if abs(seconds) > _MOST_SECONDS:
+        msg = "not a number of seconds since 1970"
+        raise ValueError(msg)
+    return rfc3339(_EPOCH + timedelta(microseconds=int(seconds * 1_000_000)))
+
+
+def to_date(value: str) -> str | None:
+    """Return a plain ``YYYY-MM-DD``; midnight in UTC counts as its day.
+
+    Raises:
+        ValueError: If it is no date, or has a time of day.
+    """
+    if not value:
+        return None
+    if len(value) > _DATE_WIDTH:
+        time = parse(value)
+        if time.time() != datetime.min.time():
+            msg = "a time of day where a date should be"
+            raise ValueError(msg)
+        return time.date().isoformat()
+    if len(value) != _DATE_WIDTH:
+        msg = "not a date"
+        raise ValueError(msg)
+    return date.fromisoformat(value).isoformat()
+
+
+def bookmark(time: datetime) -> str:
+    """Write a time in the one fixed-width form that bookmarks have."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_http(value: str | None) -> datetime | None:
+    """Read an HTTP date, as in the ``Date`` and ``Retry-After`` headers; None if it is none."""
+    try:
+        time = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def latest(*values: str | int | Decimal | None) -> str | None:
+    """Return the latest of a provider's times, in UTC; those that cannot be read do not count."""
+    found = []
+    for value in values:
+        try:
+            utc = to_utc(value) if value is not None else None
+        except (ValueError, TypeError, OverflowError):
+            continue
+        if utc is not None:
+            found.append(utc)
+    return max(found, key=parse, default=None)

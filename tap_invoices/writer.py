@@ -1,0 +1,77 @@
+"""Writes Singer messages to stdout: buffered, never half a line, and nothing held back when the tap waits or tells state."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import IO, Any
+
+from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
+from singer_sdk.singerlib.json import serialize_json
+from typing_extensions import override
+
+_BUFFER = 64 * 1024
+
+
+class BufferedWriter(GenericSingerWriter[bytes, Message]):
+    """Collects records and writes them together; any other message goes out at once, with what is before it."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._interrupted: Callable[[], None] | None = None
+        self._busy = False
+
+    @override
+    def serialize_message(self, message: Message) -> bytes:
+        return serialize_json(message.to_dict()).encode() + b"\n"
+
+    @override
+    def write_message(self, message: Message) -> None:
+        self.write_line(self.serialize_message(message))
+        if not isinstance(message, RecordMessage):
+            self.flush()
+
+    def write_line(self, line: bytes) -> None:
+        """Add a line, and write all when there is enough."""
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= _BUFFER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is there. An interruption waits until the last line is whole."""
+        if not self._lines:
+            return
+        self._busy = True
+        try:
+            lines, self._lines, self._size = self._lines, [], 0
+            _write(b"".join(lines))
+        finally:
+            self._busy = False
+        if self._interrupted:
+            self._interrupted()
+
+    def interrupt(self, then: Callable[[], None]) -> None:
+        """Do something as soon as no line is half written: at once, or after the write that is under way."""
+        if self._busy:
+            self._interrupted = then
+        else:
+            then()
+
+
+def _write(data: bytes) -> None:
+    stdout: Any = sys.stdout
+    binary: IO[bytes] | None = getattr(stdout, "buffer", None)
+    if binary is None:  # a text stream that stands in for stdout
+        stdout.write(data.decode())
+    else:
+        binary.write(data)
+    stdout.flush()
+
+
+def discard_stdout() -> None:
+    """Let the rest go nowhere: the reader has left, and the interpreter must not stumble over that at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
