@@ -20,7 +20,7 @@ _EARLIEST_RENEWAL = 30.0
 class Auth(AuthBase):
     """Signs requests; a plain one has nothing to renew."""
 
-    def renew(self, request: PreparedRequest) -> bool:  # noqa: ARG002, PLR6301
+    def renew(self, request: PreparedRequest) -> bool:  # noqa: ARG002
         """Forget the token that a refused request carried; tell whether asking again makes sense."""
         return False
 

@@ -10,22 +10,25 @@ from functools import cached_property
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from importlib import metadata
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
-from singer_sdk.streams.rest import HTTPRequest
 
 from tap_invoices import settings as _settings
 from tap_invoices import times
-from tap_invoices.auth import Auth
 from tap_invoices.decode import decode
 from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError, SignInError
 from tap_invoices.limiter import Limiter
 from tap_invoices.pool import Pool
-from tap_invoices.provider import Provider
 from tap_invoices.retry import RETRIED_STATUSES, Retry
+
+if TYPE_CHECKING:
+    from singer_sdk.streams.rest import HTTPRequest
+
+    from tap_invoices.auth import Auth
+    from tap_invoices.provider import Provider
 
 R = TypeVar("R")
 
@@ -143,7 +146,8 @@ class Connection:
     def _read_token(self, response: requests.Response) -> dict[str, Any]:
         status = response.status_code
         if status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise RetriableAPIError(f"{status} at sign-in", response)
+            msg = f"{status} at sign-in"
+            raise RetriableAPIError(msg, response)
         if status != HTTPStatus.OK:
             msg = (
                 f"{self.provider.title} refuses the sign-in ({status}): check the credentials in `{self.provider.name}`"

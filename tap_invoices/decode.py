@@ -12,6 +12,7 @@ import msgspec
 from tap_invoices.errors import BodyError
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 # NULs and surrogates can only arrive as escapes: raw ones are not valid JSON in UTF-8.
 _ODD_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -26,6 +27,27 @@ def decode(body: bytes) -> Any:
     """
     value = _parse(body)
     return _scrub(value) if has_odd_text(body) else value
+
+
+def split_array(body: bytes) -> list[Any]:
+    """Return the items of a body that is one JSON array, undecoded as far as they can be: see :func:`decode_item`.
+
+    Raises:
+        BodyError: If the body is not a JSON array.
+    """
+    try:
+        return _ITEMS.decode(body)
+    except msgspec.MsgspecError:
+        value = decode(body)
+    if not isinstance(value, list):
+        msg = "the answer is JSON, but not an array"
+        raise BodyError(msg)
+    return value
+
+
+def decode_item(item: Any) -> Any:
+    """Return the JSON value of an item of an array."""
+    return decode(bytes(item)) if isinstance(item, msgspec.Raw) else item
 
 
 def has_odd_text(body: bytes) -> bool:

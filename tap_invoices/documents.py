@@ -148,7 +148,7 @@ class FolderStore(Store):
         with self._files.open(path, "rb") as stored:
             while chunk := stored.read(_CHUNK):
                 digest.update(chunk)
-        return digest.hexdigest() == row["sha256"]
+        return digest.hexdigest() == str(row["sha256"])
 
     def _write(self, body: IO[bytes], path: str) -> None:
         """Write under another name and move, so that no reader ever meets half a file."""

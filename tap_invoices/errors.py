@@ -3,6 +3,7 @@
 SyncError (SDK)
 ├── FatalAPIError (SDK)          the stream ends, the others go on
 │   ├── SignInError              also when only one item was asked for
+│   │   └── SignedOutError       after one try with a new token
 │   ├── GoneError                404: counted, and the stream goes on
 │   ├── ProviderDownError        the provider's other streams end too
 │   ├── PagingError              the list cannot be trusted
@@ -24,12 +25,17 @@ __all__ = [
     "ProviderDownError",
     "RetriableAPIError",
     "SignInError",
+    "SignedOutError",
     "SyncError",
 ]
 
 
 class SignInError(FatalAPIError):
     """The provider refuses the credentials or the permission (401, 403, sign-in page)."""
+
+
+class SignedOutError(SignInError):
+    """The token is not good, or not any more (401, redirect to a sign-in page)."""
 
 
 class GoneError(FatalAPIError):

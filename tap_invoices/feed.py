@@ -95,7 +95,7 @@ class Feed:
         if spool:
             starts.append(own)
         listing.since = None if None in starts else min(str(start) for start in starts)
-        for page in listing.read_pages():
+        for page in listing.read():
             for follower in followers:
                 follower.note(page.rows)
             if spool:

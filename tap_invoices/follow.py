@@ -46,7 +46,7 @@ class FollowStream(InvoiceStream):
         """Return the replication value that the list's row gives to its item."""
         return row.get(str(type(self).replication_key))
 
-    def is_open(self, row: Row) -> bool:  # noqa: ARG002, PLR6301
+    def is_open(self, row: Row) -> bool:  # noqa: ARG002
         """Tell whether an item may change although its replication value does not."""
         return False
 
@@ -118,7 +118,7 @@ class FollowStream(InvoiceStream):
 class DetailStream(FollowStream):
     """One JSON object for each item."""
 
-    def parse_item(self, body: Any) -> Any:  # noqa: PLR6301
+    def parse_item(self, body: Any) -> Any:
         """Return the row in an answer, without what wraps it."""
         return body
 

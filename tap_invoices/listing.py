@@ -12,7 +12,7 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_invoices.connection import read_body
-from tap_invoices.decode import decode
+from tap_invoices.decode import decode, decode_item, split_array
 from tap_invoices.errors import BodyError, FatalAPIError, IncompleteError
 from tap_invoices.paging import Page, Paginator
 from tap_invoices.seen import Seen
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
+
 _UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
+
+_PART = 500
+_ROW_BYTES = 1000
+"""About what a row of an array takes on the wire."""
 
 _READINGS = 3
 """A list that comes out short is read again, this many times in all."""
@@ -31,13 +36,12 @@ _READINGS = 3
 class PagedStream(InvoiceStream):
     """A stream whose endpoint answers in pages."""
 
-    @override
     @abstractmethod
-    def get_new_paginator(self) -> Paginator[Any]:  # type: ignore[override]
-        """Return what decides the pages of one pass."""
+    def new_paginator(self) -> Paginator[Any]:
+        """Return what decides the pages of one pass; without a word on that there is no stream."""
 
     @abstractmethod
-    def parse_page(self, body: Any) -> tuple[list[Row], int | None, Any]:
+    def parse_page(self, body: Any) -> tuple[Any, int | None, Any]:
         """Return a page's rows, the list's total (if it is told), and the word on what follows.
 
         A shape that is not the provider's may raise what it likes among KeyError, TypeError and ValueError.
@@ -83,7 +87,7 @@ class PagedStream(InvoiceStream):
         """
         earlier: list[Seen] = []
         for _ in range(_READINGS):
-            paginator = self.get_new_paginator()
+            paginator = self.new_paginator()
             yield from self._read_pass(paginator, context, earlier, ahead=ahead)
             earlier.append(paginator.seen)
             if self._is_whole(paginator):
@@ -140,18 +144,22 @@ class PagedStream(InvoiceStream):
         return any(self.key_of(row, "") in seen for seen in earlier)
 
 
-class ListStream(PagedStream):
+class ListStream(InvoiceStream):
     """A list that stands on its own; others may follow it."""
-
-    @override
-    def read_pages(self, context: Context | None = None, *, ahead: bool = True) -> Iterator[Page]:
-        for page in super().read_pages(context, ahead=ahead):
-            self.account.expected = page.total
-            self.account.count(read=len(page.rows))
-            yield page
 
     since: str | None = None
     """From which replication value on the list is asked for: the earliest that it or a follower needs."""
+
+    @abstractmethod
+    def read_list(self) -> Iterator[Page]:
+        """Yield pages with rows that have not come before, until the list is complete."""
+
+    def read(self) -> Iterator[Page]:
+        """Read the list, and count."""
+        for page in self.read_list():
+            self.account.expected = page.total
+            self.account.count(read=len(page.rows))
+            yield page
 
     def due_rows(self, rows: list[Row], since: str | None) -> list[Row]:
         """Return the rows that this sync emits: those at or after the start, and those that have no date."""
@@ -161,6 +169,37 @@ class ListStream(PagedStream):
         due = [row for row in rows if (normalise(row.get(key)) or since) >= since]
         self.account.count(unchanged=len(rows) - len(due))
         return due
+
+
+class PagedListStream(PagedStream, ListStream):
+    """A list that comes in pages."""
+
+    @override
+    def read_list(self) -> Iterator[Page]:
+        return self.read_pages()
+
+
+class ArrayListStream(ListStream):
+    """A list that comes whole, in one array: passed on in parts, so that it is never held twice."""
+
+    @override
+    def read_list(self) -> Iterator[Page]:
+        request = self.get_http_request(page=PageContext(None, None))
+        items = self.fetch(request, _read_array)
+        seen = Seen()
+        for start in range(0, len(items), _PART):
+            rows = [decode_item(item) for item in items[start : start + _PART]]
+            items[start : start + _PART] = [None] * len(rows)
+            if not all(isinstance(row, dict) for row in rows):
+                raise BodyError(_UNEXPECTED)
+            place = f"{self.name}, rows from {start} on"
+            keys = [key_of(row, type(self).primary_keys, place) for row in rows]
+            new = [row for row, key in zip(rows, keys, strict=True) if seen.add(key)]
+            yield Page(new, keys, _ROW_BYTES * len(new))
+
+
+def _read_array(response: requests.Response) -> list[Any]:
+    return [] if response.status_code == HTTPStatus.NO_CONTENT else split_array(read_body(response))
 
 
 def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:

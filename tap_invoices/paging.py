@@ -66,7 +66,7 @@ class Paginator(ABC, Generic[Token]):
             PagingError: If pages repeat or do not end.
         """
 
-    def ahead(self, count: int) -> list[Token]:  # noqa: ARG002, PLR6301
+    def ahead(self, count: int) -> list[Token]:  # noqa: ARG002
         """Return what will probably be asked for after the current page."""
         return []
 
@@ -80,18 +80,6 @@ class Paginator(ABC, Generic[Token]):
             msg = f"page {self.current_value} repeats one that came before: the list cannot be read to its end"
             raise PagingError(msg)
         self._pages.add(fingerprint)
-
-
-class OnePage(Paginator[None]):
-    """A list that comes whole, in one answer."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    @override
-    def advance(self, page: Page) -> list[Any]:
-        self.finished = True
-        return self._fresh(page)
 
 
 class CursorPaginator(Paginator[str | None]):

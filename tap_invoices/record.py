@@ -88,7 +88,8 @@ def _object_reader(schema: dict[str, Any]) -> Reader:
     def read(value: Any, path: str, misfits: Misfits) -> Any:
         if isinstance(value, dict):
             return _read_fields(value, readers, f"{path}.", misfits) if readers else value
-        return _nothing(value)
+        _nothing(value)
+        return None
 
     return read
 
@@ -98,7 +99,8 @@ def _array_reader(schema: dict[str, Any]) -> Reader:
 
     def read(value: Any, path: str, misfits: Misfits) -> Any:
         if not isinstance(value, list):
-            return _nothing(value)
+            _nothing(value)
+            return None
         return (
             value if read_item is None else [_item(read_item, v, f"{path}[{i}]", misfits) for i, v in enumerate(value)]
         )
@@ -134,7 +136,8 @@ def _number(value: Any, _path: str, _misfits: Misfits) -> int | Decimal | None:
     text = value.strip()
     if _NUMBER.fullmatch(text):
         return Decimal(text)
-    return _nothing(text)
+    _nothing(text)
+    return None
 
 
 def _integer(value: Any, path: str, misfits: Misfits) -> int | None:
@@ -151,9 +154,10 @@ def _boolean(value: Any, _path: str, _misfits: Misfits) -> bool | None:
         return value
     if isinstance(value, str) and value.lower() in _BOOLEANS:
         return _BOOLEANS[value.lower()]
-    if isinstance(value, int) and value in (0, 1):
+    if isinstance(value, int) and value in {0, 1}:
         return bool(value)
-    return _nothing(value)
+    _nothing(value)
+    return None
 
 
 def _date_time(value: Any, _path: str, _misfits: Misfits) -> str | None:

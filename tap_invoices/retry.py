@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -58,13 +58,14 @@ class Retry:
             logger=None,
         )(attempt)
         try:
-            return decorated()  # type: ignore[no-any-return]
+            return decorated()
         except (RetriableAPIError, *TRANSPORT_ERRORS) as error:
             raise self._final(error) from None
 
-    def _waits(self) -> Iterator[float]:
+    def _waits(self) -> Generator[float, Exception, None]:
         """Yield the seconds to wait after the error that is sent in."""
-        wait, error = FIRST_WAIT, (yield 0.0)
+        wait = FIRST_WAIT
+        error = yield 0.0
         while True:
             jittered = wait * (1 + random.random() / 4)  # noqa: S311  (no secret)
             asked = retry_after(error)
@@ -97,9 +98,8 @@ class Retry:
         asked = retry_after(error)
         if asked is not None and asked > self._seconds_left():
             until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
-            return FatalAPIError(
-                f"{reason}; the provider asks to wait until {until}, longer than max_retry_seconds allows: sync again then",
-            )
+            asks = f"the provider asks to wait until {until}, longer than `max_retry_seconds` allows: sync again then"
+            return FatalAPIError(f"{reason}; {asks}")
         status = _status(error)
         message = f"{reason}, tried for {time.monotonic() - self._started:.0f} seconds"
         if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -144,8 +144,7 @@ _WORDS = {
 def retry_after(error: Exception) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for, as number or HTTP date; None without."""
     response = getattr(error, "response", None)
-    value = response.headers.get("Retry-After") if response is not None else None
-    if value is None:
+    if response is None or (value := response.headers.get("Retry-After")) is None:
         return None
     if value.strip().isdecimal():
         return float(value)

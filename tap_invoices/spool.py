@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
-from typing import IO, Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Spool(Generic[T]):
                 self._changed.notify_all()
                 return item
             if self._in_file:
-                return self._read()
+                return cast("T", self._read())
             if self._error is not None:
                 raise self._error
             return None

@@ -30,7 +30,7 @@ def check_versions(state: Mapping[str, Any]) -> None:
         ConfigValidationError: If a bookmark has a version that this tap does not know.
     """
     errors = [
-        f"the state of `{stream}` has version {bookmark['version']}, and this tap-invoices knows up to {VERSION}: upgrade it"
+        f"the state of `{stream}` has version {bookmark['version']}; this tap knows up to {VERSION}: upgrade it"
         for stream, bookmark in (state.get("bookmarks") or {}).items()
         if bookmark.get("version", VERSION) not in range(VERSION + 1)
     ]

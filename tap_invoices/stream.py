@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -13,11 +13,17 @@ from urllib.parse import quote
 
 import requests
 from singer_sdk import RESTStream, StreamSchema
-from singer_sdk.helpers._typing import TypeConformanceLevel
-from singer_sdk.streams.rest import HTTPRequest
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from typing_extensions import override
 
-from tap_invoices.errors import FatalAPIError, GoneError, RetriableAPIError, SignInError, SyncError
+from tap_invoices.errors import (
+    FatalAPIError,
+    GoneError,
+    RetriableAPIError,
+    SignedOutError,
+    SignInError,
+    SyncError,
+)
 from tap_invoices.ledger import Account
 from tap_invoices.record import Record, RecordFitter
 from tap_invoices.retry import RETRIED_STATUSES, describe
@@ -26,6 +32,7 @@ from tap_invoices.state import Bookmark
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
+    from singer_sdk.streams.rest import HTTPRequest
 
     from tap_invoices.auth import Auth
     from tap_invoices.connection import Connection
@@ -59,9 +66,9 @@ class InvoiceStream(RESTStream[Any], ABC):
     redirect_is_sign_in: ClassVar[bool] = False
     """Whether the provider answers wrong credentials with a redirect to a sign-in page."""
 
-    primary_keys: tuple[str, ...]  # type: ignore[assignment]
-    replication_key: str | None = None  # type: ignore[assignment]
-    schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)  # type: ignore[assignment,misc]
+    primary_keys: Sequence[str]
+    replication_key: str | None = None
+    schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
     _LOG_REQUEST_METRICS = False
     _tap: TapInvoices
@@ -90,7 +97,7 @@ class InvoiceStream(RESTStream[Any], ABC):
 
     @property
     @override
-    def authenticator(self) -> Auth:  # type: ignore[override]
+    def authenticator(self) -> Auth:
         return self.connection.auth
 
     @property
@@ -122,18 +129,20 @@ class InvoiceStream(RESTStream[Any], ABC):
 
     def _attempt(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
         with self.connection.limiter.slot():
-            response = self._send(request)
-            if self.is_signed_out(response) and self.authenticator.renew(request):
-                response.close()
-                response = self._send(request)
-            with response:
-                self.connection.see_clock(response)
-                self.validate_response(response)
-                return read(response)
+            signed = self.authenticator(request.copy())
+            try:
+                return self._ask(signed, read)
+            except SignedOutError:
+                if not self.authenticator.renew(signed):
+                    raise
+            return self._ask(self.authenticator(request.copy()), read)
 
-    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+    def _ask(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
         self.account.count(requests=1)
-        return self.connection.send(self.authenticator(request.copy()))
+        with self.connection.send(request) as response:
+            self.connection.see_clock(response)
+            self.validate_response(response)
+            return read(response)
 
     def _on_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
         self.account.count(retries=1)
@@ -153,7 +162,9 @@ class InvoiceStream(RESTStream[Any], ABC):
         message = self.response_error_message(response)
         if status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise RetriableAPIError(message, response)
-        if self.is_signed_out(response) or status == HTTPStatus.FORBIDDEN:
+        if self.is_signed_out(response):
+            raise SignedOutError(message)
+        if status == HTTPStatus.FORBIDDEN:
             raise SignInError(message)
         if status == HTTPStatus.NOT_FOUND:
             raise GoneError(message)

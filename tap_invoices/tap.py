@@ -13,9 +13,10 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_invoices import redact, settings, validate
+from tap_invoices import check, redact, settings, validate
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
 from tap_invoices.feed import Feeds
@@ -27,6 +28,7 @@ from tap_invoices.writer import BufferedWriter
 if TYPE_CHECKING:
     from types import FrameType
 
+    import click
     from singer_sdk.singerlib import Catalog
 
     from tap_invoices.stream import InvoiceStream
@@ -85,7 +87,7 @@ class TapInvoices(Tap):
     def discover_streams(self) -> list[InvoiceStream]:
         on = [stream for provider in PROVIDERS if provider.is_on(self.config) for stream in provider.streams]
         if not self._has_documents:
-            left_out = [stream.name for stream in on if issubclass(stream, DocumentStream)]
+            left_out = [str(stream.name) for stream in on if issubclass(stream, DocumentStream)]  # type: ignore[misc]
             self._refuse_selected(left_out)
             if left_out:
                 self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
@@ -108,7 +110,7 @@ class TapInvoices(Tap):
     def streams(self) -> Mapping[str, InvoiceStream]:  # type: ignore[override]
         """All streams, each list before those that follow it; the SDK would sort them by name."""
         if self._streams is None:
-            order = [stream.name for provider in PROVIDERS for stream in provider.streams]
+            order = [str(stream.name) for provider in PROVIDERS for stream in provider.streams]  # type: ignore[misc]
             by_name = super().streams
             self._streams = {name: by_name[name] for name in order if name in by_name}
         return self._streams  # type: ignore[return-value]
@@ -141,7 +143,7 @@ class TapInvoices(Tap):
 
     @classmethod
     @override
-    def invoke(
+    def invoke(  # type: ignore[override]
         cls,
         *,
         about: bool = False,
@@ -164,6 +166,27 @@ class TapInvoices(Tap):
         if tap.failures:
             tap.summarise()
             sys.exit(1)
+
+    @classmethod
+    @override
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Ask each provider once for each selected stream; exit 1 if anything is wrong."""
+        if value in {CliTestOptionValue.Disabled.value, CliTestOptionValue.Schema.value}:
+            super().cb_test(ctx, param, value)
+            return
+        config = ctx.params["config"]
+        catalog = _read_json(ctx.params.get("catalog"), "--catalog")
+        tap = cls(config=config.config, catalog=catalog, parse_env_config=config.parse_env)
+        ctx.exit(0 if check.passes(tap) else 1)
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        for option in command.params:
+            if option.name == "catalog":
+                option.is_eager = True  # --test needs it, wherever it stands
+        return command
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

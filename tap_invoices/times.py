@@ -53,7 +53,7 @@ def to_utc(value: str | int | Decimal) -> str | None:
 def _from_epoch(seconds: int | Decimal) -> str | None:
     if not seconds:
         return None
-    if abs(seconds) > _MOST_SECONDS:
+    if not -_MOST_SECONDS < seconds < _MOST_SECONDS:
         msg = "not a number of seconds since 1970"
         raise ValueError(msg)
     return rfc3339(_EPOCH + timedelta(microseconds=int(seconds * 1_000_000)))

@@ -7,15 +7,17 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fsspec.core import split_protocol
 from fsspec.registry import get_filesystem_class
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator
 
 from tap_invoices import times
-from tap_invoices.provider import Provider
+
+if TYPE_CHECKING:
+    from tap_invoices.provider import Provider
 
 _CHOICES = {"on_short": ("fail", "warn"), "documents.mode": ("files", "inline")}
 _AT_LEAST = {
@@ -46,7 +48,7 @@ def problems(schema: Mapping[str, Any], config: Mapping[str, Any], providers: It
     return found
 
 
-def _describe(error: ValidationError) -> str:
+def _describe(error: Any) -> str:
     path = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "additionalProperties":
         known = error.schema["properties"]

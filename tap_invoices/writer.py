@@ -1,4 +1,4 @@
-"""Writes Singer messages to stdout: buffered, never half a line, and nothing held back when the tap waits or tells state."""
+"""Writes Singer messages to stdout: buffered, never half a line, nothing held back while the tap waits."""
 
 from __future__ import annotations
 

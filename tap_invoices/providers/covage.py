@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from tap_invoices.auth import TokenAuth
 from tap_invoices.documents import DocumentStream
-from tap_invoices.listing import ListStream
+from tap_invoices.listing import PagedListStream
 from tap_invoices.paging import CursorPaginator
 from tap_invoices.provider import Provider, page_size, secret, text
 from tap_invoices.stream import InvoiceStream
@@ -31,7 +31,7 @@ class CovageStream(InvoiceStream):
     provider = "covage"
 
 
-class Invoices(CovageStream, ListStream):
+class Invoices(CovageStream, PagedListStream):
     """All invoices; their amounts stand only in the PDFs."""
 
     name = "covage_invoices"
@@ -40,7 +40,7 @@ class Invoices(CovageStream, ListStream):
     replication_key = "accounting_date"
 
     @override
-    def get_new_paginator(self) -> CursorPaginator:
+    def new_paginator(self) -> CursorPaginator:
         return CursorPaginator()
 
     @override

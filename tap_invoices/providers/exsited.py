@@ -1,13 +1,13 @@
-"""Exsited, API v3 and v2: client credentials, offset pages that count their rows, no date filter for invoices.
+"""Exsited, API v3 and v2: client credentials, offset pages that count their rows, no date filter.
 
-A new token ends the one before it, and a bad one is answered with a redirect to a sign-in page, or with an error at 200.
+A new token ends the one before it, and a bad one is answered with a redirect to a sign-in page.
 
 Reference: https://developer.exsited.com/invoice-get-api-documentation
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.streams.rest import HTTPRequest
@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from tap_invoices.auth import TokenAuth
 from tap_invoices.documents import DocumentStream
+from tap_invoices.errors import FatalAPIError, SignedOutError
 from tap_invoices.follow import DetailStream, SubListStream
-from tap_invoices.listing import ListStream, PagedStream
+from tap_invoices.listing import PagedListStream, PagedStream
 from tap_invoices.paging import OffsetPaginator, Page, Window
 from tap_invoices.provider import Provider, page_size, secret, text
 from tap_invoices.stream import InvoiceStream
@@ -34,8 +35,22 @@ class ExsitedStream(InvoiceStream):
 
     provider = "exsited"
     redirect_is_sign_in = True
-    primary_keys = ("id",)
+    primary_keys: Sequence[str] = ("id",)
     replication_key = "last_updated_on"
+
+
+def _refuse_errors(body: Any) -> None:
+    """Read the errors that may come at 200.
+
+    Raises:
+        SignedOutError: If one of them is a 401.
+        FatalAPIError: If there is any other.
+    """
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if isinstance(errors, list) and errors:
+        codes = [str(error.get("code")) for error in errors if isinstance(error, dict)]
+        message = f"an error at 200, with code {', '.join(codes) or 'unknown'}"
+        raise SignedOutError(message) if "401" in codes else FatalAPIError(message)
 
 
 class Paginator(OffsetPaginator):
@@ -55,26 +70,28 @@ class ExsitedPages(ExsitedStream, PagedStream):
     wrapper: str | None = None
 
     @override
-    def get_new_paginator(self) -> Paginator:
+    def new_paginator(self) -> Paginator:
         return Paginator(self.settings["page_size"])
 
     @override
-    def get_url_params(self, context: Context | None, next_page_token: Window) -> dict[str, Any]:
+    def get_url_params(self, context: Context | None, next_page_token: Window | None) -> dict[str, Any]:
+        start, limit = next_page_token or (0, self.settings["page_size"])
         return {
-            "limit": next_page_token.size,
-            "offset": next_page_token.start,
+            "limit": limit,
+            "offset": start,
             "order_by": "created_on",
             "direction": "asc",
         }
 
     @override
     def parse_page(self, body: Any) -> tuple[list[Any], int | None, str | None]:
+        _refuse_errors(body)
         listing = body[self.wrapper] if self.wrapper else body
         pagination = listing["pagination"]
         return listing["invoices"], int(pagination["records"]), pagination["next_page"]
 
 
-class Invoices(ExsitedPages, ListStream):
+class Invoices(ExsitedPages, PagedListStream):
     """All invoices with their lines."""
 
     name = "exsited_invoices"
@@ -94,6 +111,7 @@ class ExsitedItem(ExsitedStream, DetailStream):
 
     @override
     def parse_item(self, body: Any) -> Any:
+        _refuse_errors(body)
         return body["invoice"]
 
 

@@ -5,10 +5,9 @@ Reference: https://docs.i3d.net/api-references/general/billing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.streams.rest import HTTPRequest, PageContext
 from typing_extensions import override
 
 from tap_invoices import times
@@ -16,12 +15,14 @@ from tap_invoices.auth import HeaderAuth
 from tap_invoices.documents import DocumentStream
 from tap_invoices.errors import GoneError, PagingError
 from tap_invoices.follow import DetailStream, FollowStream
-from tap_invoices.listing import ListStream
+from tap_invoices.listing import PagedListStream
 from tap_invoices.paging import OffsetPaginator, Page, Window
 from tap_invoices.provider import Provider, page_size, secret, text
 from tap_invoices.stream import InvoiceStream, Row
 
 if TYPE_CHECKING:
+    from singer_sdk.streams.rest import HTTPRequest, PageContext
+
     from tap_invoices.connection import Connection
 
 _RANGE_BY_DEFAULT = 25
@@ -32,7 +33,7 @@ class I3dnetStream(InvoiceStream):
     """A stream of i3D.net."""
 
     provider = "i3dnet"
-    primary_keys = ("id",)
+    primary_keys: Sequence[str] = ("id",)
 
 
 class Paginator(OffsetPaginator):
@@ -66,11 +67,11 @@ class Paginator(OffsetPaginator):
         return self._fresh(page)
 
 
-class I3dnetList(I3dnetStream, ListStream):
+class I3dnetList(I3dnetStream, PagedListStream):
     """A list that is read by ranges of rows."""
 
     @override
-    def get_new_paginator(self) -> Paginator:
+    def new_paginator(self) -> Paginator:
         return Paginator(self.settings["page_size"])
 
     @override

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.auth import BearerAuth
-from tap_invoices.listing import ListStream
+from tap_invoices.listing import PagedListStream
 from tap_invoices.paging import NumberPaginator, Page, Window
 from tap_invoices.provider import Provider, page_size, secret, text
 
@@ -31,7 +31,7 @@ class Paginator(NumberPaginator):
         return not page.next or not page.rows
 
 
-class Invoices(ListStream):
+class Invoices(PagedListStream):
     """All incoming invoices, in the order of their creation, which does not move while pages are read."""
 
     provider = "ibana"
@@ -41,12 +41,12 @@ class Invoices(ListStream):
     replication_key = "updatedAt"
 
     @override
-    def get_new_paginator(self) -> Paginator:
+    def new_paginator(self) -> Paginator:
         return Paginator(self.settings["page_size"])
 
     @override
-    def get_url_params(self, context: Context | None, next_page_token: Window) -> dict[str, Any]:
-        start, take = next_page_token
+    def get_url_params(self, context: Context | None, next_page_token: Window | None) -> dict[str, Any]:
+        start, take = next_page_token or (0, self.settings["page_size"])
         return {
             "page": start // take + 1,
             "take": take,

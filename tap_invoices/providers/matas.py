@@ -13,8 +13,7 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.auth import BearerAuth
 from tap_invoices.follow import DetailStream
-from tap_invoices.listing import ListStream
-from tap_invoices.paging import OnePage
+from tap_invoices.listing import ArrayListStream
 from tap_invoices.provider import Provider, secret, text
 from tap_invoices.stream import InvoiceStream, Row
 
@@ -31,7 +30,7 @@ class MatasStream(InvoiceStream):
     redirect_is_sign_in = True
 
 
-class Invoices(MatasStream, ListStream):
+class Invoices(MatasStream, ArrayListStream):
     """All invoices, outstanding and paid."""
 
     name = "matas_invoices"
@@ -39,16 +38,8 @@ class Invoices(MatasStream, ListStream):
     primary_keys = ("invoice_number",)
 
     @override
-    def get_new_paginator(self) -> OnePage:
-        return OnePage()
-
-    @override
     def get_url_params(self, context: Context | None, next_page_token: None) -> dict[str, Any]:
         return {"filter[status]": "all"}
-
-    @override
-    def parse_page(self, body: Any) -> tuple[list[Any], None, None]:
-        return [] if body is None else body, None, None
 
 
 class InvoiceDetails(MatasStream, DetailStream):

@@ -76,28 +76,28 @@ INSTEAD: dict[str, Callable[[Provider, Call, Action], Answer]] = {
 """Actions that take the place of the answer, the first one named here before the others."""
 
 
-def _insert(book: Book, value: Any) -> None:  # noqa: ANN401
+def _insert(book: Book, value: Any) -> None:
     wanted = value if isinstance(value, dict) else {"count": value}
     for _ in range(wanted.get("count", 1)):
         book.add(wanted.get("position"), **wanted.get("fields", {}))
 
 
-def _change(book: Book, value: Any) -> None:  # noqa: ANN401
+def _change(book: Book, value: Any) -> None:
     for key in _keys(book, value):
         book.change(key, **(value.get("fields", {}) if isinstance(value, dict) else {}))
 
 
-def _delete(book: Book, value: Any) -> None:  # noqa: ANN401
+def _delete(book: Book, value: Any) -> None:
     for key in _keys(book, value):
         book.delete(key)
 
 
-def _pay(book: Book, value: Any) -> None:  # noqa: ANN401
+def _pay(book: Book, value: Any) -> None:
     for key in _keys(book, value):
         book.pay(key)
 
 
-def _keys(book: Book, value: Any) -> list[str]:  # noqa: ANN401
+def _keys(book: Book, value: Any) -> list[str]:
     wanted = value if isinstance(value, dict) else {"index": value}
     if "key" in wanted:
         return [wanted["key"]]
@@ -199,7 +199,7 @@ class Faults:
         """Read the rules; ValueError for a wrong one."""
         self._rules = [Fault.of(rule) for rule in rules]
 
-    def add(self, **rule: Any) -> None:  # noqa: ANN401
+    def add(self, **rule: Any) -> None:
         """Add a rule while the sandbox runs; its matches count from now on."""
         self._rules.append(Fault.of(rule))
 

@@ -149,7 +149,8 @@ class Sandbox:
     async def _serve(self, port: int, bound: Future[int]) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         self._stop = lambda: None if loop.is_closed() else loop.call_soon_threadsafe(stop.set)
-        runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
+        server = web.Server(self._handle, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         try:
             await web.TCPSite(runner, HOST, port, ssl_context=self._ssl_context).start()
@@ -158,6 +159,9 @@ class Sandbox:
         else:
             bound.set_result(runner.addresses[0][1])
             await stop.wait()
+        for connection in server.connections:  # an orderly end of TLS would wait for the other side
+            if connection.transport:
+                connection.transport.abort()
         await runner.cleanup()
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:

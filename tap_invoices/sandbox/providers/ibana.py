@@ -164,7 +164,7 @@ class Ibana(Provider):
         return Answer.of({"data": page.rows, "meta": meta | turns})
 
 
-def _matches(record: Record, name: str, value: Any, asked: dict[str, Any]) -> bool:  # noqa: ANN401
+def _matches(record: Record, name: str, value: Any, asked: dict[str, Any]) -> bool:
     if name in PLACES:
         return not set(value).isdisjoint(_at(record, PLACES[name]))
     if name.endswith(("From", "To")):
@@ -181,7 +181,7 @@ def _matches(record: Record, name: str, value: Any, asked: dict[str, Any]) -> bo
     return bool(name != "excludeId" or value != record["id"])
 
 
-def _at(value: Any, path: tuple[str, ...]) -> list[Any]:  # noqa: ANN401
+def _at(value: Any, path: tuple[str, ...]) -> list[Any]:
     """Return what is at a path, through lists too; nothing where it ends early."""
     if isinstance(value, list):
         return [found for item in value for found in _at(item, path)]
@@ -190,7 +190,7 @@ def _at(value: Any, path: tuple[str, ...]) -> list[Any]:  # noqa: ANN401
     return _at(value.get(path[0]), path[1:])
 
 
-def _rank(value: Any) -> tuple[bool, Any]:  # noqa: ANN401
+def _rank(value: Any) -> tuple[bool, Any]:
     """Order dates by their moment, whatever their digits; nulls first."""
     if isinstance(value, str) and value[10:11] == "T":
         value = checks.moment(value)

@@ -196,5 +196,5 @@ def _status(record: Record) -> str:
     return "paid" if record["payment_date"] else "outstanding"
 
 
-def _rank(value: Any) -> tuple[bool, Any]:  # noqa: ANN401
+def _rank(value: Any) -> tuple[bool, Any]:
     return (value is not None, value if value is not None else 0)

@@ -1,0 +1,107 @@
+"""What the tests share: a sandbox of their own, and the tap over it, in this process or as one of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+from contextlib import redirect_stdout
+from copy import deepcopy
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from tap_invoices.sandbox import Sandbox
+from tap_invoices.tap import TapInvoices
+from tests import faulty
+
+NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+"""The providers' clock: a month after the last invented invoice."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment():
+    """No settings and no proxy but the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("TAP_INVOICES_"):
+                patch.delenv(name)
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        yield
+
+
+@pytest.fixture
+def box():
+    """A sandbox with 25 invoices of each provider: all the odd ones are among them."""
+    with Sandbox(invoices=25) as served:
+        served.now = NOW
+        yield served
+
+
+@pytest.fixture
+def no_waits(monkeypatch):
+    """What is asked for again is asked for at once."""
+    monkeypatch.setattr("tap_invoices.retry.FIRST_WAIT", 0.001)
+
+
+@pytest.fixture(scope="session")
+def sync():
+    """Run one sync in this process, of a catalog, of the named streams, or of those selected by default."""
+
+    def run(config, state=None, catalog=None, select=None):
+        chosen = catalog_of(config, select) if catalog is None and select is not None else catalog
+        out = io.StringIO()
+        with faulty.own_signals(), redirect_stdout(out):
+            tap = TapInvoices(config=deepcopy(config), state=deepcopy(state), catalog=chosen)
+            tap.sync_all()
+            tap.message_writer.flush()
+        for connection in tap.connections.values():
+            connection.session.close()
+        return faulty.Run(out.getvalue().removesuffix("\n").split("\n"), tap)
+
+    return run
+
+
+def catalog_of(config, select="*", **changes):
+    """Return the discovered catalog with the named streams selected, and its entries for them changed."""
+    with faulty.own_signals():
+        found = deepcopy(TapInvoices(config=deepcopy(config)).catalog_dict)
+    for entry in found["streams"]:
+        selected = select == "*" or entry["tap_stream_id"] in select
+        root = next(part["metadata"] for part in entry["metadata"] if not part["breadcrumb"])
+        root["selected"] = selected
+        if selected:
+            entry.update(changes)
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_catalog():
+    return catalog_of
+
+
+@pytest.fixture
+def run_tap(tmp_path):
+    """Run the command with its arguments; what is no text among them is written into a file, which is named instead."""
+
+    def run(*arguments, **variables):
+        words = [word if isinstance(word, str) else _written(tmp_path, word) for word in arguments]
+        return subprocess.run(  # noqa: S603
+            [*faulty.COMMAND, *words],
+            cwd=tmp_path,
+            env=faulty.environment(**variables),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def _written(folder, value):
+    path = folder / f"{uuid4().hex}.json"
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return str(path)

@@ -1,0 +1,170 @@
+"""Runs the tap against a sandbox, in this process or as one of its own, and reads what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from copy import deepcopy
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+from tap_invoices.tap import TapInvoices
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = [sys.executable, "-m", "tap_invoices"]
+
+PROVIDERS = ("covage", "matas", "ibana", "exsited", "i3dnet")
+LISTS = {
+    "covage_invoices": "/covage/api/v1/invoice/$",
+    "matas_invoices": "/matas/api/invoices$",
+    "ibana_invoices": "/ibana/v1/invoice$",
+    "exsited_invoices": "/exsited/api/v3/invoices$",
+    "i3dnet_invoices": "/i3dnet/v3/account/invoice$",
+    "i3dnet_unpaid_invoices": "/i3dnet/v3/account/invoice/unpaid$",
+}
+"""Stream → path of its requests, as a regular expression."""
+FOLLOWERS = {
+    "covage_invoice_documents": "/covage/api/v1/invoice/[^/]+/download/$",
+    "matas_invoice_details": "/matas/api/invoice/[^/]+$",
+    "exsited_invoice_details": "/exsited/api/v3/invoices/[^/]+$",
+    "exsited_invoice_information": "/exsited/api/v2/invoices/[^/]+/information$",
+    "exsited_order_invoices": "/exsited/api/v3/orders/[^/]+/invoices$",
+    "exsited_account_invoices": "/exsited/api/v3/accounts/[^/]+/invoices$",
+    "exsited_invoice_documents": "/exsited/api/v2/invoices/[^/]+/pdf$",
+    "i3dnet_invoice_details": "/i3dnet/v3/account/invoice/[0-9]+$",
+    "i3dnet_invoice_details_by_number": "/i3dnet/v3/account/invoice/number/[^/]+$",
+    "i3dnet_invoice_documents": "/i3dnet/v3/account/invoice/[0-9]+/pdf$",
+}
+STREAMS = {**LISTS, **FOLLOWERS}
+DOCUMENTS = tuple(name for name in FOLLOWERS if name.endswith("_documents"))
+SUB_LISTS = ("exsited_order_invoices", "exsited_account_invoices")
+
+
+def provider_of(stream):
+    return stream.partition("_")[0]
+
+
+def settings(box, *providers, **more):
+    """Return settings that point at a sandbox and do not wait long; documents come inline."""
+    patience = {"max_retry_seconds": 2, "request_timeout": 5, "documents": {"mode": "inline"}}
+    return {**patience, **box.config(*providers), **more}
+
+
+@dataclass
+class Run:
+    """What came out of one sync."""
+
+    lines: list[str]
+    tap: TapInvoices | None = None
+
+    @cached_property
+    def messages(self):
+        return [json.loads(line, parse_float=Decimal) for line in self.lines]
+
+    @cached_property
+    def records(self):
+        found = defaultdict(list)
+        for message in self.messages:
+            if message["type"] == "RECORD":
+                found[message["stream"]].append(message["record"])
+        return found
+
+    @property
+    def state(self):
+        states = [message["value"] for message in self.messages if message["type"] == "STATE"]
+        return states[-1] if states else {}
+
+    @property
+    def failures(self):
+        return self.tap.failures
+
+    def bookmark(self, stream):
+        return self.state.get("bookmarks", {}).get(stream, {})
+
+    def account(self, stream):
+        return self.tap.streams[stream].account
+
+    def keys(self, stream):
+        keys = self.key_names(stream)
+        return [tuple(str(record[key]) for key in keys) for record in self.records[stream]]
+
+    def key_names(self, stream):
+        return next(m["key_properties"] for m in self.messages if m["type"] == "SCHEMA" and m["stream"] == stream)
+
+
+@contextlib.contextmanager
+def own_signals():
+    """The SDK takes the signals of the process that runs a tap: give them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def sync(config, state=None, *, streams=None, full_table=()):
+    """Run one sync in this process."""
+    out = io.StringIO()
+    with own_signals(), contextlib.redirect_stdout(out):
+        tap = TapInvoices(config=deepcopy(config), state=deepcopy(state))
+        for name, stream in tap.streams.items():
+            if streams is not None:
+                stream.selected = name in streams
+            if name in full_table:
+                stream.forced_replication_method = "FULL_TABLE"
+        tap.sync_all()
+        tap.message_writer.flush()
+    for connection in tap.connections.values():
+        connection.session.close()
+    return Run(out.getvalue().removesuffix("\n").split("\n"), tap)
+
+
+def catalog(config, streams):
+    """Return a catalog that selects the named streams."""
+    with own_signals(), contextlib.redirect_stdout(io.StringIO()):
+        tap = TapInvoices(config=deepcopy(config))
+        found = deepcopy(tap.catalog_dict)
+    for entry in found["streams"]:
+        for part in entry["metadata"]:
+            if not part["breadcrumb"]:
+                part["metadata"]["selected"] = entry["tap_stream_id"] in streams
+    return found
+
+
+def command(folder, config, state=None, *, streams=None):
+    """Write what a tap's process reads into a folder, and return its command line."""
+    given = {"config": config, "state": state, "catalog": catalog(config, streams) if streams is not None else None}
+    arguments = []
+    for name, value in given.items():
+        if value is not None:
+            path = Path(folder, f"{name}.json")
+            path.write_text(json.dumps(value, default=str), encoding="utf-8")
+            arguments += [f"--{name}", str(path)]
+    return [*COMMAND, *arguments]
+
+
+def environment(**more):
+    """Return what a tap's process sees: this one's variables, and the checkout first on the path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+
+def process(folder, config, state=None, *, streams=None, timeout=60, **variables):
+    """Run one sync as a process of its own."""
+    return subprocess.run(  # noqa: S603
+        command(folder, config, state, streams=streams),
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )

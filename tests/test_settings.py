@@ -1,0 +1,397 @@
+"""Settings: what is good and what is not, and the four ways in which they come."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_invoices.tap import TapInvoices
+from tests.faulty import DOCUMENTS, PROVIDERS, own_signals
+
+GOOD = {
+    "covage": {
+        "api_url": "https://api.example.com",
+        "auth_url": "https://auth.example.com",
+        "username": "someone",
+        "password": "canary-covage-password",
+    },
+    "matas": {"token": "canary-matas-token"},
+    "ibana": {"api_url": "https://api.example.com", "token": "canary-ibana-token"},
+    "exsited": {
+        "api_url": "https://api.example.com",
+        "client_id": "client",
+        "client_secret": "canary-exsited-secret",
+        "redirect_uri": "https://example.com/back",
+    },
+    "i3dnet": {"token": "canary-i3dnet-token"},
+}
+"""Each provider's required settings."""
+MATAS = {"matas": GOOD["matas"]}
+SECRETS = {"covage.password", "matas.token", "ibana.token", "exsited.client_secret", "i3dnet.token"}
+
+
+def tap(config=None, **options):
+    with own_signals():
+        return TapInvoices(config=config, **options)
+
+
+def faults(config=None, **options):
+    """What is wrong with settings, line by line."""
+    try:
+        tap(config, **options)
+    except ConfigValidationError as error:
+        return error.errors
+    return []
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """Settings that come from the environment alone, in an empty folder; returns what sets a variable."""
+    monkeypatch.chdir(tmp_path)
+    return lambda name, value: monkeypatch.setenv(f"TAP_INVOICES_{name}", value)
+
+
+# Good
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_required_settings_turn_a_provider_on(provider):
+    names = tap({provider: GOOD[provider]}).streams
+    assert names
+    assert all(name.startswith(provider) for name in names)
+
+
+def test_all_providers_can_be_on():
+    with_documents = {**GOOD, "documents": {"mode": "inline"}}
+    assert len(tap(GOOD).streams) == 13
+    assert len(tap(with_documents).streams) == 16
+
+
+@pytest.mark.parametrize(
+    ("provider", "defaults"),
+    {
+        "covage": {"realm": "covage", "client_id": "api-client", "lookback_days": 40},
+        "matas": {"api_url": "https://api.matas.nl/api", "lookback_days": 40},
+        "ibana": {"page_size": 100, "lookback_days": 1},
+        "exsited": {"lookback_days": 1},
+        "i3dnet": {"api_url": "https://api.i3d.net", "lookback_days": 40},
+    }.items(),
+)
+def test_defaults(provider, defaults):
+    settings = tap({provider: GOOD[provider]}).connections[provider].settings
+    assert {name: settings[name] for name in defaults} == defaults
+
+
+@pytest.mark.parametrize("lookback", [{"lookback_days": 7}, {"lookback_days": 9, "matas": {"lookback_days": 7}}])
+def test_a_provider_s_own_lookback_comes_before_the_common_one(lookback):
+    config = {**lookback, "matas": {**GOOD["matas"], **lookback.get("matas", {})}}
+    assert tap(config).connections["matas"].settings["lookback_days"] == 7
+
+
+def test_the_default_timeout_is_a_minute():
+    assert tap(MATAS).config["request_timeout"] == 60
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"start_date": "2025-01-31"},
+        {"start_date": "2024-02-29T23:59:59Z"},
+        {"start_date": "2025-01-31T12:00:00+02:00"},
+        {"start_date": None, "lookback_days": None, "user_agent": None, "documents": None, "covage": None},
+        {"lookback_days": 0, "request_timeout": 2.5, "user_agent": "us", "allow_http": True},
+        {"emit_activate_version_messages": True},
+        {"stream_maps": {"matas_invoices": {"total": "total"}}, "stream_map_config": {"x": 1}},
+        {"flattening_enabled": True, "flattening_max_depth": 2},
+        {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///tmp"}}},
+        {"covage": {"realm": "covage", "client_id": "api-client", "page_size": 20, "lookback_days": 40}},
+        {"covage": {}, "ibana": {"page_size": 100, "token": None, "api_url": ""}},
+        {"documents": {}},
+        {"documents": {"mode": None, "url": None, "storage_options": None, "max_bytes": None}},
+        {"documents": {"mode": "inline", "max_bytes": 1}},
+        {"documents": {"mode": "files", "url": "memory://invoices", "storage_options": {"anything": {"goes": True}}}},
+    ],
+)
+def test_good_settings(more):
+    assert faults({**MATAS, **more}) == []
+    assert {name.partition("_")[0] for name in tap({**MATAS, **more}).streams} == {"matas"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:8", "http://localhost", "http://[::1]:80/api", "http://127.8.9.10", "https://example.com/x/"],
+)
+def test_plain_http_is_good_enough_for_this_machine(url):
+    assert faults({"matas": {"token": "t0ken", "api_url": url}}) == []
+
+
+def test_plain_http_can_be_allowed():
+    config = {"matas": {"token": "t0ken", "api_url": "http://example.com"}}
+    assert faults(config)
+    assert faults({**config, "allow_http": True}) == []
+
+
+# Bad
+
+
+@pytest.mark.parametrize(("provider", "setting"), [(p, name) for p, given in GOOD.items() for name in given])
+@pytest.mark.parametrize("nothing", [{}, None, ""])
+def test_a_provider_needs_all_its_required_settings(provider, setting, nothing):
+    rest = {name: value for name, value in GOOD[provider].items() if name != setting}
+    config = {provider: rest | ({} if nothing == {} else {setting: nothing})}
+    [line] = faults(
+        {**config, **({"matas": GOOD["matas"]} if provider != "matas" else {"i3dnet": GOOD["i3dnet"]})}
+    ) or ["off"]
+    assert f"`{provider}.{setting}` is required" in line if rest else line == "off"
+
+
+@pytest.mark.parametrize("config", [{}, None, {"matas": {}}, {"covage": {"realm": "covage"}}, {"matas": {"token": ""}}])
+def test_one_provider_at_least(config):
+    [line] = faults(config)
+    assert "no provider" in line
+    assert all(provider in line for provider in PROVIDERS)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"matas": {"tokne": "x"}}, ["`matas.tokne`", "did you mean `token`?"]),
+        ({**MATAS, "start_dat": "2025-01-01"}, ["`start_dat`", "did you mean `start_date`?"]),
+        ({**MATAS, "covag": {}}, ["`covag`", "did you mean `covage`?"]),
+        ({**MATAS, "documents": {"mod": "inline"}}, ["`documents.mod`", "did you mean `mode`?"]),
+        ({**MATAS, "zzz": 1}, ["`zzz`", "start_date", "covage"]),
+        ({"i3dnet": {"token": "x", "realm": "covage"}}, ["`i3dnet.realm`"]),
+    ],
+)
+def test_unknown_settings_are_refused_by_name(config, words):
+    [line] = faults(config)
+    assert all(word in line for word in words)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({"start_date": 20250101}, "start_date"),
+        ({"start_date": "2025-02-30"}, "start_date"),
+        ({"start_date": "2025-13-01T00:00:00Z"}, "start_date"),
+        ({"start_date": "yesterday"}, "start_date"),
+        ({"start_date": "20250131"}, "start_date"),
+        ({"start_date": "2025-W05"}, "start_date"),
+        ({"lookback_days": "40"}, "lookback_days"),
+        ({"lookback_days": 1.5}, "lookback_days"),
+        ({"lookback_days": -1}, "lookback_days"),
+        ({"lookback_days": True}, "lookback_days"),
+        ({"request_timeout": 0}, "request_timeout"),
+        ({"request_timeout": "60"}, "request_timeout"),
+        ({"user_agent": 1}, "user_agent"),
+        ({"user_agent": "two\nlines"}, "user_agent"),
+        ({"allow_http": "yes"}, "allow_http"),
+        ({"covage": "x"}, "covage"),
+        ({"covage": [1]}, "covage"),
+        ({"ibana": {**GOOD["ibana"], "page_size": 101}}, "ibana.page_size"),
+        ({"ibana": {**GOOD["ibana"], "page_size": 0}}, "ibana.page_size"),
+        ({"ibana": {**GOOD["ibana"], "page_size": "100"}}, "ibana.page_size"),
+        ({"ibana": {**GOOD["ibana"], "api_url": "api.example.com"}}, "ibana.api_url"),
+        ({"ibana": {**GOOD["ibana"], "api_url": "ftp://api.example.com"}}, "ibana.api_url"),
+        ({"ibana": {**GOOD["ibana"], "api_url": "https://"}}, "ibana.api_url"),
+        ({"ibana": {**GOOD["ibana"], "api_url": "https://example.com:port"}}, "ibana.api_url"),
+        ({"ibana": {**GOOD["ibana"], "api_url": "https://example.com/v1?x=1"}}, "ibana.api_url"),
+        ({"ibana": {**GOOD["ibana"], "api_url": "http://api.example.com"}}, "ibana.api_url"),
+        ({"ibana": {**GOOD["ibana"], "api_url": "http://localhost.example.com"}}, "ibana.api_url"),
+        ({"covage": {**GOOD["covage"], "auth_url": "http://auth.example.com"}}, "covage.auth_url"),
+        ({"i3dnet": {"token": 12345}}, "i3dnet.token"),
+        ({"i3dnet": {"token": "two\nlines"}}, "i3dnet.token"),
+        ({"documents": {"mode": "both"}}, "documents.mode"),
+        ({"documents": {"mode": "files"}}, "documents.url"),
+        ({"documents": {"url": "file:///tmp"}}, "documents.mode"),
+        ({"documents": {"mode": "files", "url": "nowhere://x"}}, "documents.url"),
+        ({"documents": {"mode": "inline", "max_bytes": 0}}, "documents.max_bytes"),
+        ({"documents": {"mode": "inline", "storage_options": "key=x"}}, "documents.storage_options"),
+        ({"documents": "inline"}, "documents"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(more, name):
+    [line] = faults({**MATAS, **more})
+    assert f"`{name}`" in line
+
+
+def test_every_fault_is_told_on_a_line_of_its_own():
+    config = {**MATAS, "start_date": 5, "one": 1, "two": 2, "ibana": {"three": 3, "page_size": "x"}}
+    lines = faults(config)
+    assert len(lines) == 5
+    assert not any("\n" in line for line in lines)
+
+
+def test_a_missing_bucket_library_is_named_with_its_install_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    [line] = faults({**MATAS, "documents": {"mode": "files", "url": "gs://bucket/invoices"}})
+    assert "pip install 'tap-invoices[gcs]'" in line
+
+
+# Secrets
+
+
+def test_secrets_are_marked():
+    properties = TapInvoices.config_jsonschema["properties"]
+    marked = {
+        f"{name}.{part}"
+        for name, group in properties.items()
+        for part, setting in group.get("properties", {}).items()
+        if setting.get("secret")
+    }
+    assert marked == {*SECRETS, "documents.storage_options"}
+
+
+@pytest.mark.parametrize("secret", sorted(SECRETS))
+@pytest.mark.parametrize("wrong", [["canary"], {"a": "canary"}, "canary\n"], ids=["list", "object", "line end"])
+def test_no_fault_shows_a_secret(secret, wrong):
+    provider, _, name = secret.partition(".")
+    lines = faults({provider: {**GOOD[provider], name: wrong, "nonsense": "canary"}, "canri": "canary", **MATAS})
+    assert lines
+    assert "canary" not in " ".join(lines)
+
+
+def test_about_shows_no_value_and_marks_secrets(run_tap):
+    done = run_tap("--config", GOOD, "--about", "--format", "json")
+    about = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert about["settings"]["properties"]["matas"]["properties"]["token"]["secret"] is True
+    assert "canary" not in done.stdout + done.stderr
+
+
+# Ways
+
+
+def test_from_the_environment_as_json(environment):
+    environment("MATAS", json.dumps(GOOD["matas"]))
+    environment("DOCUMENTS", '{"mode": "inline", "max_bytes": 5}')
+    config = tap(parse_env_config=True).config
+    assert config["matas"]["token"] == "canary-matas-token"
+    assert config["documents"]["max_bytes"] == 5
+
+
+def test_from_the_environment_by_flat_names(environment):
+    for name, value in GOOD["exsited"].items():
+        environment(f"EXSITED_{name.upper()}", value)
+    environment("EXSITED_PAGE_SIZE", "50")
+    environment("LOOKBACK_DAYS", "3")
+    environment("REQUEST_TIMEOUT", "2.5")
+    environment("ALLOW_HTTP", "true")
+    environment("EMIT_ACTIVATE_VERSION_MESSAGES", "0")
+    environment("DOCUMENTS_MODE", "inline")
+    environment("DOCUMENTS_STORAGE_OPTIONS", '{"key": "x"}')
+    config = tap(parse_env_config=True).config
+    assert config["exsited"] == {**GOOD["exsited"], "page_size": 50}
+    assert config["documents"] == {"mode": "inline", "storage_options": {"key": "x"}}
+    assert (config["lookback_days"], config["request_timeout"]) == (3, 2.5)
+    assert (config["allow_http"], config["emit_activate_version_messages"]) == (True, False)
+
+
+def test_text_that_looks_like_a_number_stays_text(environment):
+    environment("I3DNET_TOKEN", "12345678")
+    assert tap(parse_env_config=True).config["i3dnet"]["token"] == "12345678"
+
+
+def test_a_flat_name_comes_before_the_json_of_its_object(environment):
+    environment("MATAS", '{"token": "json", "lookback_days": 2}')
+    environment("MATAS_TOKEN", "flat")
+    assert tap(parse_env_config=True).config["matas"] == {
+        "token": "flat",
+        "lookback_days": 2,
+        "api_url": "https://api.matas.nl/api",
+    }
+
+
+def test_from_a_dotenv_file(environment, tmp_path):
+    (tmp_path / ".env").write_text("TAP_INVOICES_MATAS_TOKEN='from .env'\nTAP_INVOICES_LOOKBACK_DAYS=2\n")
+    environment("LOOKBACK_DAYS", "3")
+    config = tap(parse_env_config=True).config
+    assert config["matas"]["token"] == "from .env"
+    assert config["lookback_days"] == 3
+
+
+def test_the_environment_merges_into_the_file_s_object(environment):
+    environment("COVAGE_PASSWORD", "from the environment")
+    environment("COVAGE", '{"realm": "other"}')
+    given = {name: value for name, value in GOOD["covage"].items() if name != "password"}
+    config = tap({"covage": given}, parse_env_config=True).config
+    assert config["covage"]["password"] == "from the environment"
+    assert config["covage"]["realm"] == "other"
+    assert config["covage"]["username"] == "someone"
+
+
+def test_without_env_the_environment_does_not_count(environment):
+    environment("LOOKBACK_DAYS", "3")
+    assert "lookback_days" not in tap(MATAS).config
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LOOKBACK_DAYS", "many", "`lookback_days`"),
+        ("IBANA_PAGE_SIZE", "50x", "`ibana.page_size`"),
+        ("ALLOW_HTTP", "maybe", "`allow_http`"),
+        ("COVAGE", "not json", "`covage`"),
+        ("COVAGE", '{"tokne": "x"}', "`covage.tokne`"),
+        ("START_DATE", "2025-02-30", "`start_date`"),
+    ],
+)
+def test_bad_settings_from_the_environment_are_refused_by_name(environment, name, value, said):
+    environment("MATAS_TOKEN", "t0ken")
+    environment(name, value)
+    [line] = faults(parse_env_config=True)
+    assert said in line
+
+
+@pytest.mark.parametrize("way", ["file", "json", "flat", "file and flat"])
+def test_the_command_takes_settings_in_every_way(run_tap, way):
+    arguments, variables = {
+        "file": (["--config", MATAS], {}),
+        "json": (["--config=ENV"], {"TAP_INVOICES_MATAS": json.dumps(GOOD["matas"])}),
+        "flat": (["--config=ENV"], {"TAP_INVOICES_MATAS_TOKEN": "t0ken"}),
+        "file and flat": (["--config", {"lookback_days": 2}, "--config=ENV"], {"TAP_INVOICES_MATAS_TOKEN": "t0ken"}),
+    }[way]
+    done = run_tap(*arguments, "--discover", **variables)
+    assert done.returncode == 0, done.stderr
+    assert {entry["stream"] for entry in json.loads(done.stdout)["streams"]} == {
+        "matas_invoices",
+        "matas_invoice_details",
+    }
+
+
+@pytest.mark.parametrize("options", [["--discover"], ["--test"], []], ids=["discover", "test", "sync"])
+def test_a_bad_setting_ends_the_command_before_any_request(run_tap, box, options):
+    config = {**box.config(), "start_date": "2025-02-30", "documents": {"mode": "both"}, "lookback_days": -1}
+    done = run_tap("--config", config, *options)
+    errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(errors) == 3
+    assert not {"Traceback", "sandbox-covage-password"} & set(done.stderr.split())
+    assert box.requests == []
+
+
+# Documents
+
+
+def test_without_documents_their_streams_are_left_out_and_the_log_says_so(caplog):
+    caplog.set_level("INFO")
+    streams = tap(GOOD).streams
+    [line] = [record.message for record in caplog.records if "documents.mode" in record.message]
+    assert not set(DOCUMENTS) & set(streams)
+    assert all(name in line for name in DOCUMENTS)
+
+
+def test_a_catalog_that_selects_documents_without_documents_is_refused(make_catalog):
+    catalog = make_catalog({**GOOD, "documents": {"mode": "inline"}}, DOCUMENTS)
+    [line] = faults(GOOD, catalog=catalog)
+    assert "documents.mode" in line
+    assert all(name in line for name in DOCUMENTS)
+
+
+def test_a_catalog_that_does_not_select_documents_is_good_without_documents(make_catalog):
+    catalog = make_catalog({**GOOD, "documents": {"mode": "inline"}}, ["matas_invoices"])
+    assert faults(GOOD, catalog=catalog) == []
