@@ -21,7 +21,7 @@ def main() -> None:
         TapInvoices.cli()
     except ConfigValidationError as error:
         for line in error.errors:
-            logger.error(line)  # noqa: TRY400  (a traceback tells a user nothing)
+            logger.error(line, extra={"failure_type": "config"})  # noqa: TRY400  (a traceback tells a user nothing)
     except SingerSDKError as error:
         logger.error("%s", error)  # noqa: TRY400
     except BrokenPipeError:

@@ -59,7 +59,9 @@ class ProviderCheck:
     def __init__(self, probe: Probe, streams: Sequence[InvoiceStream]) -> None:
         self._probe = probe
         self._selected = [stream for stream in streams if stream.selected]
-        self._lists = {type(s): _TriedList(s, probe) for s in streams if isinstance(s, ListStream)}
+        self._lists: dict[type[InvoiceStream], _TriedList] = {
+            type(s): _TriedList(s, probe) for s in streams if isinstance(s, ListStream)
+        }
 
     def verdicts(self) -> list[Verdict]:
         """Return a line for each selected stream, or one for all of them where none can be had."""
@@ -84,7 +86,7 @@ class ProviderCheck:
             raise
         except (SyncError, *TRANSPORT_ERRORS) as error:
             reason = self._probe.explain(error, stream.url_base)
-        except Exception as error:  # noqa: BLE001  (whatever it is, the other streams are tried too)
+        except Exception as error:
             stream.logger.debug("Unexpected error in %s", stream.name, exc_info=error)
             reason = f"unexpected {type(error).__name__}; TAP_INVOICES_LOGLEVEL=debug tells where"
         return Verdict(passed=False, line=f"{stream.name}: {reason}")
@@ -112,7 +114,9 @@ class ProviderCheck:
             return None
         side = "behind" if ahead > timedelta() else "ahead of"
         title = self._probe.provider.title
-        return f"the clock of this machine is {round(abs(ahead) / _MINUTE)} minutes {side} that of {title}: set it right"
+        return (
+            f"the clock of this machine is {round(abs(ahead) / _MINUTE)} minutes {side} that of {title}: set it right"
+        )
 
 
 class _TriedList:

@@ -121,6 +121,11 @@ class Connection:
             proxies=self._proxies[host],
         )
 
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.pool.close()
+        self.session.close()
+
     def see_clock(self, response: requests.Response) -> None:
         """Take the start of the sync from the first answer."""
         if self._started_at is None:
@@ -148,6 +153,11 @@ class Connection:
         if status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             msg = f"{status} at sign-in"
             raise RetriableAPIError(msg, response)
+        if status == HTTPStatus.NOT_FOUND:
+            msg = (
+                f"{self.provider.title} has no sign-in at this address (404): check the URLs in `{self.provider.name}`"
+            )
+            raise FatalAPIError(msg)
         if status != HTTPStatus.OK:
             msg = (
                 f"{self.provider.title} refuses the sign-in ({status}): check the credentials in `{self.provider.name}`"

@@ -6,6 +6,7 @@ SyncError (SDK)
 │   │   └── SignedOutError       after one try with a new token
 │   ├── GoneError                404: counted, and the stream goes on
 │   ├── ProviderDownError        the provider's other streams end too
+│   ├── BusyError                the provider asks for more patience than allowed
 │   ├── PagingError              the list cannot be trusted
 │   └── IncompleteError          the list is shorter than the provider says
 └── RetriableAPIError (SDK)      asked for again
@@ -14,10 +15,11 @@ SyncError (SDK)
 
 from __future__ import annotations
 
-from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SyncError
+from singer_sdk.exceptions import ConfigurationError, FatalAPIError, RetriableAPIError, SyncError
 
 __all__ = [
     "BodyError",
+    "BusyError",
     "FatalAPIError",
     "GoneError",
     "IncompleteError",
@@ -27,6 +29,7 @@ __all__ = [
     "SignInError",
     "SignedOutError",
     "SyncError",
+    "failure_type",
 ]
 
 
@@ -46,6 +49,10 @@ class ProviderDownError(FatalAPIError):
     """A request used up its time on connection errors or 5xx."""
 
 
+class BusyError(FatalAPIError):
+    """The provider asks to come back later than this sync may wait (429, Retry-After)."""
+
+
 class PagingError(FatalAPIError):
     """Pages repeat, run past their total, or move faster than they can be read."""
 
@@ -56,3 +63,10 @@ class IncompleteError(FatalAPIError):
 
 class BodyError(RetriableAPIError):
     """A 200 whose body is not the JSON or PDF that it claims to be."""
+
+
+def failure_type(error: Exception) -> str:
+    """Say who can mend it: "config" the user, "transient" time, "system" neither."""
+    if isinstance(error, (SignInError, ConfigurationError)):
+        return "config"
+    return "transient" if isinstance(error, (ProviderDownError, BusyError, RetriableAPIError)) else "system"

@@ -90,16 +90,15 @@ class Feed:
             self._read_follower(follower)
 
     def _read_pages(self, listing: ListStream, followers: list[FollowStream], spool: Spool[Batch] | None) -> None:
-        starts = [follower.starting_value() for follower in followers]
-        own = listing.starting_value() if spool else None
-        if spool:
-            starts.append(own)
-        listing.since = None if None in starts else min(str(start) for start in starts)
+        listing.readers = (*([listing] if spool else []), *followers)
+        starts = {reader.name: reader.starting_value() for reader in listing.readers}
+        listing.since = None if None in starts.values() else min(str(start) for start in starts.values())
         for page in listing.read():
             for follower in followers:
-                follower.note(page.rows)
+                follower.note(page.rows, None if page.late else starts[follower.name])
             if spool:
-                spool.put(Batch(listing.due_rows(page.rows, own), page.size), page.size)
+                rows = listing.due_rows(page.rows, None if page.late else starts[listing.name])
+                spool.put(Batch(rows, page.size), page.size)
 
     def _read_follower(self, follower: FollowStream) -> None:
         spool = self._spools[follower.name]

@@ -50,9 +50,8 @@ class FollowStream(InvoiceStream):
         """Tell whether an item may change although its replication value does not."""
         return False
 
-    def note(self, rows: list[Row]) -> None:
-        """Take what is due from a page of the list."""
-        since = self.starting_value()
+    def note(self, rows: list[Row], since: str | None) -> None:
+        """Take from a page of the list what is due: changed at or after the start, or still open."""
         normalise = self.bookmark.normalise
         items = []
         for row in rows:

@@ -35,13 +35,24 @@ class Account:
     seconds: float = 0.0
     outcome: str = "running"
     _began: float = field(default_factory=time.monotonic, repr=False)
+    _waits_until: float = field(default=0.0, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, **amounts: int) -> None:
         """Add to counts; any thread may."""
         with self._lock:
             for name, amount in amounts.items():
-                setattr(self, name, getattr(self, name) + amount)
+                setattr(self, name, (getattr(self, name) or 0) + amount)
+
+    def wait(self, seconds: float) -> None:
+        """Count a retry, which is sent after so long; any thread may."""
+        self.count(retries=1)
+        self._waits_until = max(self._waits_until, time.monotonic() + seconds)
+
+    @property
+    def waiting(self) -> float:
+        """Seconds until the last retry is sent; 0 if none is outstanding."""
+        return max(0.0, self._waits_until - time.monotonic())
 
     def begin(self) -> None:
         """Start the clock."""
@@ -56,11 +67,15 @@ class Account:
         """Return the counts as plain values."""
         return {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("_")}
 
+    def progress(self) -> str:
+        """Return in words how far the stream is."""
+        said = "an unknown number" if self.expected is None else str(self.expected)
+        return f"{said} expected, {self.read} read, {self.emitted} emitted"
+
     def sentence(self) -> str:
         """Return the counts in a line for people."""
-        said = "an unknown number" if self.expected is None else str(self.expected)
         return (
-            f"{self.outcome}: {said} expected, {self.read} read, {self.emitted} emitted, {self.unchanged} unchanged, "
+            f"{self.outcome}: {self.progress()}, {self.unchanged} unchanged, "
             f"{self.failed} failed, {self.gone} gone, {self.requests} requests, {self.retries} retries, "
             f"{self.seconds:.1f} s"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,7 @@ class PagedStream(InvoiceStream):
         )
         if self.config.get("on_short") != "warn":
             raise IncompleteError(message)
+        self.is_short = True
         self.logger.warning("%s: %s", self.name, message)
 
     def _read_pass(
@@ -147,6 +148,8 @@ class PagedStream(InvoiceStream):
 class ListStream(InvoiceStream):
     """A list that stands on its own; others may follow it."""
 
+    readers: Sequence[InvoiceStream] = ()
+    """Who takes from the list in this sync: itself, if it is selected, and those that follow it."""
     since: str | None = None
     """From which replication value on the list is asked for: the earliest that it or a follower needs."""
 
@@ -157,7 +160,10 @@ class ListStream(InvoiceStream):
     def read(self) -> Iterator[Page]:
         """Read the list, and count."""
         for page in self.read_list():
-            self.account.expected = page.total
+            if page.late:
+                self.account.count(expected=len(page.rows))
+            else:
+                self.account.expected = page.total
             self.account.count(read=len(page.rows))
             yield page
 

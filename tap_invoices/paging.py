@@ -35,6 +35,8 @@ class Page:
     """How many rows the provider says the list has now."""
     next: Any = None
     """The provider's word on what follows: a cursor, or whether there is more."""
+    late: bool = False
+    """Whether its rows lie before the window that was asked for, and are due all the same."""
 
 
 class Window(NamedTuple):
@@ -166,10 +168,11 @@ class WindowPaginator(Paginator[Window]):
         if not (window.start == 0 or place.last_key in page.keys or (place.stepping_back and knew_first)):
             self._step_back()
             return fresh
-        if first_page and len(page.rows) < window.size:
+        reached = window.start + len(page.rows)
+        if len(page.rows) < window.size and (first_page or (page.total is not None and reached < page.total)):
             place.cap = len(page.rows)
         brought_rows = page.keys not in ([], [place.last_key])
-        place.position = window.start + len(page.rows)
+        place.position = reached
         place.stepping_back = 0
         place.joined += 1
         if page.keys:

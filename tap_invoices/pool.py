@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+_Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
+
 
 class Pool:
     """A few daemon threads, started as they are needed.
@@ -24,7 +26,7 @@ class Pool:
     def __init__(self, name: str, size: int) -> None:
         self.size = size
         self._name = name
-        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._started = 0
 
     def submit(self, job: Callable[..., R], *args: Any) -> Future[R]:
@@ -35,6 +37,11 @@ class Pool:
             self._started += 1
             threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
         return future
+
+    def close(self) -> None:
+        """Let the threads end, once they are idle."""
+        for _ in range(self._started):
+            self._jobs.put(None)
 
     def in_order(self, job: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, Future[R]]]:
         """Run a job for each item, some ahead of the reader, and yield the outcomes in the items' order."""
@@ -51,8 +58,8 @@ class Pool:
                 future.cancel()
 
     def _work(self) -> None:
-        while True:
-            future, job, args = self._jobs.get()
+        while (work := self._jobs.get()) is not None:
+            future, job, args = work
             if not future.set_running_or_notify_cancel():
                 continue
             try:
@@ -61,4 +68,4 @@ class Pool:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-            del future, job, args  # an idle thread keeps no page alive
+            del work, future, job, args  # an idle thread keeps no page alive

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 from urllib.parse import quote, quote_plus
+from weakref import WeakSet
+
+
+class Keeper(Protocol):
+    """Whoever has secrets, of which some come and go."""
+
+    def secrets(self) -> Iterable[str]:
+        """Return the secrets of now."""
+
+
+_KEEPERS: WeakSet[Keeper] = WeakSet()
 
 _MASK = "***"
 _SHORTEST = 3
@@ -17,17 +29,15 @@ class RedactingFormatter(logging.Formatter):
 
     Args:
         formatter: Which one.
-        secrets: Returns the secrets of now; tokens come and go.
     """
 
-    def __init__(self, formatter: logging.Formatter, secrets: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
         self._formatter = formatter
-        self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the formatted record without secrets."""
-        return mask(self._formatter.format(record), self._secrets())
+        return mask(self._formatter.format(record), {secret for keeper in _KEEPERS for secret in keeper.secrets()})
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
@@ -45,10 +55,11 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def guard_handlers(secrets: Callable[[], Iterable[str]]) -> None:
-    """Put the masking on every handler there is; a filter on a logger would miss its children's records."""
+def guard(keeper: Keeper) -> None:
+    """Mask a keeper's secrets on every handler there is; a filter on a logger would miss its children's records."""
+    _KEEPERS.add(keeper)
     loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
     for logger in loggers:
         for handler in getattr(logger, "handlers", ()):
             if not isinstance(handler.formatter, RedactingFormatter):
-                handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(), secrets))
+                handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter()))

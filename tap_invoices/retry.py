@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from tap_invoices import times
-from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError
+from tap_invoices.errors import BodyError, BusyError, FatalAPIError, ProviderDownError, RetriableAPIError
 
 R = TypeVar("R")
 
@@ -99,12 +99,12 @@ class Retry:
         if asked is not None and asked > self._seconds_left():
             until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
             asks = f"the provider asks to wait until {until}, longer than `max_retry_seconds` allows: sync again then"
-            return FatalAPIError(f"{reason}; {asks}")
+            return BusyError(f"{reason}; {asks}")
         status = _status(error)
         message = f"{reason}, tried for {time.monotonic() - self._started:.0f} seconds"
         if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ProviderDownError(message)
-        return FatalAPIError(message)
+        return BusyError(message)
 
 
 def describe(error: Exception) -> str:
@@ -115,10 +115,10 @@ def describe(error: Exception) -> str:
     while (cause := seen.__cause__ or seen.__context__) is not None and cause not in chain:
         chain.append(cause)  # type: ignore[arg-type]
         seen = cause  # type: ignore[assignment]
-    names = {name for link in chain for cls in type(link).__mro__ for name in [cls.__name__]}
-    text = " ".join(str(link) for link in chain)
+    chain += [reason for link in chain if isinstance(reason := getattr(link, "reason", None), Exception)]
+    names = {cls.__name__ for link in chain for cls in type(link).__mro__}
     for name, words in _WORDS.items():
-        if name in names or name in text:
+        if name in names:
             return words
     return type(error).__name__
 
@@ -128,14 +128,15 @@ _WORDS = {
     "SSLCertVerificationError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
     "ProxyError": "the proxy refuses",
     "NameResolutionError": "the host name is not known",
+    "ConnectionRefusedError": "the connection is refused",
+    "IncompleteRead": "the body ended early",
+    "RemoteDisconnected": "the connection was closed without an answer",
+    "ConnectionResetError": "the connection was reset",
+    "BrokenPipeError": "the connection was reset",
     "ConnectTimeout": "no connection in time",
+    "NewConnectionError": "no connection",
     "ReadTimeout": "no answer in time",
     "TimeoutError": "no answer in time",
-    "IncompleteRead": "the body ended early",
-    "ConnectionRefusedError": "the connection is refused",
-    "NewConnectionError": "no connection",
-    "ConnectionResetError": "the connection was reset",
-    "RemoteDisconnected": "the connection was closed without an answer",
     "ConnectionError": "the connection failed",
     "ProtocolError": "the connection broke",
 }

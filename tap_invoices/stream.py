@@ -23,8 +23,10 @@ from tap_invoices.errors import (
     SignedOutError,
     SignInError,
     SyncError,
+    failure_type,
 )
 from tap_invoices.ledger import Account
+from tap_invoices.logs import Doubling
 from tap_invoices.record import Record, RecordFitter
 from tap_invoices.retry import RETRIED_STATUSES, describe
 from tap_invoices.schema import SCHEMAS
@@ -43,6 +45,9 @@ Row = dict[str, Any]
 
 STATE_SECONDS = 60.0
 """A STATE message goes out at least this often, where there is something new to say."""
+
+FAILURES_TOLD = 20
+"""Items that could not be had and get a line of their own, in each stream."""
 
 
 @dataclass(slots=True)
@@ -76,7 +81,10 @@ class InvoiceStream(RESTStream[Any], ABC):
     def __init__(self, tap: TapInvoices) -> None:
         super().__init__(tap)
         self.account = Account(self.name)
+        self.is_short = False
         self._state_told_at = time.monotonic()
+        self._is_progress_due = Doubling()
+        self._failures_told = 0
 
     # Request
 
@@ -145,7 +153,7 @@ class InvoiceStream(RESTStream[Any], ABC):
             return read(response)
 
     def _on_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
-        self.account.count(retries=1)
+        self.account.wait(seconds)
         self.logger.warning("%s: %s; asking again in %.1f s", self.name, reason, seconds)
 
     # Answer
@@ -219,14 +227,20 @@ class InvoiceStream(RESTStream[Any], ABC):
         self.bookmark.settle(batch.failed, batch.settled)
         self.bookmark.checkpoint(batch.floor)
 
+    def seal_state(self, state: dict[str, Any]) -> None:
+        """Add to the bookmark of a complete read what the provider's streams need beside it."""
+
     def _complete(self) -> None:
         self.bookmark.finish()
-        if self._stream_version is not None:
-            self._write_activate_version_message(self._stream_version)
+        self.seal_state(self.stream_state)
         if self.account.failed:
             message = f"{self.account.failed} items could not be had; they are asked for again at the next sync"
             self._tap.close_account(self, "partial", message)
+        elif self.is_short:
+            self._tap.close_account(self, "short")
         else:
+            if self._stream_version is not None:
+                self._write_activate_version_message(self._stream_version)
             self._tap.close_account(self, "complete")
 
     def _fail(self, error: Exception) -> None:
@@ -236,7 +250,7 @@ class InvoiceStream(RESTStream[Any], ABC):
             message = f"unexpected {type(error).__name__}"
             self.logger.debug("Unexpected error in %s", self.name, exc_info=error)
         self.bookmark.hold()
-        self._tap.close_account(self, "failed", message)
+        self._tap.close_account(self, "failed", message, failure_type(error))
 
     def _tell_misfits(self) -> None:
         for name, count in sorted(self.fitter.misfits.items()):
@@ -279,6 +293,8 @@ class InvoiceStream(RESTStream[Any], ABC):
         if time.monotonic() - self._state_told_at > STATE_SECONDS:
             self._state_told_at = time.monotonic()
             self._write_state_message()
+            if self._is_progress_due():
+                self.logger.info("%s so far: %s", self.name, self.account.progress())
 
     @property
     @override
@@ -287,8 +303,12 @@ class InvoiceStream(RESTStream[Any], ABC):
         return False
 
     def log_failure(self, item: str, error: Exception, what_next: str) -> None:
-        """Tell that one item could not be had."""
-        self.logger.warning("%s: %s: %s; %s", self.name, item, describe(error), what_next)
+        """Tell that one item could not be had; after so many, their count at the end says it."""
+        self._failures_told += 1
+        if self._failures_told <= FAILURES_TOLD:
+            self.logger.warning("%s: %s: %s; %s", self.name, item, describe(error), what_next)
+        elif self._failures_told == FAILURES_TOLD + 1:
+            self.logger.warning("%s: more items could not be had; from here on they are only counted", self.name)
 
 
 def _is_redirect(response: requests.Response) -> bool:

@@ -68,7 +68,7 @@ class TapInvoices(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
-        redact.guard_handlers(self.secrets)
+        redact.guard(self)
         errors = validate.problems(schema, self._config, PROVIDERS)
         if errors:
             msg = "Config validation failed"
@@ -209,13 +209,25 @@ class TapInvoices(Tap):
             "; ".join(f"{name} ({reason})" for name, reason in self.failures.items()),
         )
 
-    def close_account(self, stream: InvoiceStream, outcome: str, failure: str | None = None) -> None:
+    def close_account(
+        self,
+        stream: InvoiceStream,
+        outcome: str,
+        failure: str | None = None,
+        failure_type: str = "system",
+    ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
         stream.account.end(outcome)
         if failure:
             self.failures[stream.name] = failure
-            self.logger.error("%s: %s", stream.name, failure)
+            extra = {"stream_name": stream.name, "failure_type": failure_type}
+            self.logger.error("%s: %s", stream.name, failure, extra=extra)
         self.ledger.close(stream.account)
+
+    def close(self) -> None:
+        """Let go of threads and connections; a process that ends need not."""
+        for connection in self.__dict__.get("connections", {}).values():
+            connection.close()
 
 
 def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:

@@ -77,14 +77,14 @@ class ExsitedInvoicesStream(InvoicesStream):
         return {"limit": PAGE, "offset": next_page_token}
 
     def get_child_context(self, record: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG002
-        return {"invoice_id": record["id"]}
+        return {"id": record["id"]}
 
 
 class ExsitedInvoiceDetailsStream(InvoicesStream):
     """Exsited's invoices one by one."""
 
     name = "exsited_invoice_details"
-    path = "/exsited/api/v3/invoices/{invoice_id}"
+    path = "/exsited/api/v3/invoices/{id}"
     primary_keys = ("id",)
     records_jsonpath = "$.invoice"
     parent_stream_type = ExsitedInvoicesStream
@@ -95,7 +95,7 @@ class ExsitedInvoiceDocumentsStream(InvoicesStream):
     """Exsited's PDFs, as base64."""
 
     name = "exsited_invoice_documents"
-    path = "/exsited/api/v2/invoices/{invoice_id}/pdf"
+    path = "/exsited/api/v2/invoices/{id}/pdf"
     primary_keys = ("id",)
     parent_stream_type = ExsitedInvoicesStream
     schema = th.PropertiesList(
@@ -105,9 +105,6 @@ class ExsitedInvoiceDocumentsStream(InvoicesStream):
 
     def parse_response(self, response: requests.Response) -> Iterable[dict[str, Any]]:
         yield {"content_base64": base64.b64encode(response.content).decode()}
-
-    def post_process(self, row: dict[str, Any], context: Any = None) -> dict[str, Any]:
-        return {"id": context["invoice_id"], **row}
 
 
 class TapPlain(Tap):

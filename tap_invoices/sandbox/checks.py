@@ -66,3 +66,11 @@ def moment(value: str) -> datetime:
         msg = "must be a date or a date-time of RFC 3339"
         raise ValueError(msg)
     return datetime.fromisoformat(value)
+
+
+def moment_or_none(value: object) -> datetime | None:
+    """Any value as a moment, None if it is none."""
+    try:
+        return moment(str(value))
+    except ValueError:
+        return None

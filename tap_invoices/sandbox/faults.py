@@ -38,7 +38,8 @@ def _error(provider: Provider, call: Call, action: Action) -> Answer:
     answer = provider.error(RefusalError(status, "This error was asked for."))
     if "body" in action:
         answer.body = action["body"].encode()
-    if wait := action.get("retry_after"):
+    if "retry_after" in action:
+        wait = action["retry_after"]
         until = call.now + timedelta(seconds=action.get("seconds", 1))
         answer.headers["Retry-After"] = format_datetime(until, usegmt=True) if wait == "http-date" else str(wait)
     answer.headers |= action.get("headers", {})

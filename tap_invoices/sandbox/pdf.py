@@ -11,7 +11,7 @@ def invoice_pdf(title: str, size: int | None = None) -> bytes:
     ``size`` is in bytes; without it the title decides (1.8 to 2.5 KB). A size too small
     for a PDF gives the smallest one.
     """
-    wanted = 1800 + crc32(title.encode()) % 700 if size is None else size
+    wanted = 1800 + crc32(title.encode("utf-8", "surrogatepass")) % 700 if size is None else size
     bare = _build(title, 0)
     return _build(title, max(wanted - len(bare), 0), wanted)
 

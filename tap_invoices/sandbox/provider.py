@@ -159,6 +159,8 @@ class Provider:
             return refusal.answer or self.error(refusal)
 
     def _dispatch(self, call: Call) -> Answer:
+        if not call.request.path.isascii():
+            raise RefusalError(400, "The path is not quoted.")
         known = False
         for pattern, route in self._routes:
             if not (found := pattern.fullmatch(call.request.path)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from tap_invoices.sandbox import invent
 
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 STAGE = "https://api-stage.exsited.com"
 _NEVER = ("last_payment_date", "last_reactivated_on", "last_cancelled_on", "last_amended_on", "voided_on", "deleted_on")
+UNPAID = {
+    "paid": "0.000000",
+    "payment_status": "UNPAID",
+    "last_payment": {"id": "", "amount": "", "created_at": ""},
+}
+# Stream -> fields that only other shapes have.
+_ABSENT = {
+    "exsited_invoices": ("shipping_cost", "account_name"),
+    "exsited_invoice_details": ("shipping_cost", "account_name"),
+    "exsited_invoice_information": ("shipping_cost", "account_name", "tax_total", "lines"),
+    "exsited_order_invoices": ("shipping_cost", "account_name", "tax_total"),
+    "exsited_account_invoices": ("tax_total",),
+}
 
 
 def invoice(index: int, die: Random, dated: tuple[datetime, datetime], amount: Decimal) -> Record:
@@ -38,10 +52,8 @@ def invoice(index: int, die: Random, dated: tuple[datetime, datetime], amount: D
         "tax": invent.plain(tax),
         "tax_total": invent.plain(tax),
         "total": total,
-        "paid": "0.000000",
+        **UNPAID,
         "due": total,
-        "payment_status": "UNPAID",
-        "last_payment": {"id": "", "amount": "", "created_at": ""},
         "discount_amount": "0.00",
         "price_tax_inclusive": "true" if index % 2 else "false",
         "invoice_note": invent.note(index, die),
@@ -96,3 +108,12 @@ def line(number: int, amount: Decimal, tax: Decimal, start: datetime) -> Record:
         "uuid": invent.uid(0, "line", number),
         "version": "1",
     }
+
+
+def shape(stream: str, record: Record) -> Record:
+    """Return an invoice as the endpoint behind a stream shows it."""
+    if stream == "exsited_account_invoices":
+        name = invent.COMPANIES[crc32(str(record["account_id"]).encode()) % len(invent.COMPANIES)]
+        lines = [{"item_name": f"Item {line['item_id']}", **line} for line in record["lines"]]
+        record = {"shipping_cost": "0.00", "account_name": name, **record, "lines": lines}
+    return {name: value for name, value in record.items() if name not in _ABSENT[stream]}

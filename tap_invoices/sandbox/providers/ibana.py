@@ -106,7 +106,7 @@ class IbanaBook(Book):
     def post(self, record: Record, now: datetime) -> None:
         """Date an invoice as received now."""
         record["createdAt"] = record["updatedAt"] = parts.stamp(now)
-        record["date"] = f"{now:%Y-%m-%d}"
+        record |= {"date": f"{now:%Y-%m-%d}", "alreadyPaid": False, "alreadyPaidDate": None}
 
     def touch(self, record: Record, now: datetime) -> None:
         """Date the change."""
@@ -171,8 +171,8 @@ def _matches(record: Record, name: str, value: Any, asked: dict[str, Any]) -> bo
         field = BOUNDS[name.removesuffix("From").removesuffix("To")]
         if field == "date" and asked.get("dateField") == "due_payment_date":
             field = "dueDate"
-        at = record[field] and checks.moment(record[field])
-        return bool(at) and (at >= value if name.endswith("From") else at <= value)
+        at = checks.moment_or_none(record[field])
+        return at is not None and bool(at >= value if name.endswith("From") else at <= value)
     if name == "searchTerm":
         return value.lower() in f"{record['invoiceNumber']} {record['counterpartyName']} {record['notes']}".lower()
     if name == "exportable":
@@ -190,8 +190,7 @@ def _at(value: Any, path: tuple[str, ...]) -> list[Any]:
     return _at(value.get(path[0]), path[1:])
 
 
-def _rank(value: Any) -> tuple[bool, Any]:
-    """Order dates by their moment, whatever their digits; nulls first."""
-    if isinstance(value, str) and value[10:11] == "T":
-        value = checks.moment(value)
-    return (value is not None, value or 0)
+def _rank(value: Any) -> tuple[str, Any]:
+    """Order dates by their moment, whatever their digits, and what is of another kind apart."""
+    found = value if (at := checks.moment_or_none(value)) is None else at
+    return (type(found).__name__, 0 if found is None else found)

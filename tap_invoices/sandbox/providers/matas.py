@@ -102,7 +102,7 @@ def _address(company: str, place: tuple[str, str, str, str]) -> dict[str, Any]:
 def _lines(key: str, record: Record) -> list[Record]:
     die = invent.dice(0, crc32(key.encode()))
     number, quantity = die.randrange(1000, 9999), die.choice((1, Decimal("2.5"), 12))
-    whole = record["subtotal"] or Decimal(0)
+    whole = record["subtotal"] if isinstance(record["subtotal"], Decimal) else Decimal(0)
     price = invent.share(whole, 7)
     first = {
         "line_number": 1,
@@ -178,8 +178,7 @@ class Matas(Provider):
             if field not in SEARCHED:
                 raise RefusalError(400, f"Requested sort(s) `{name}` is not allowed.", "sort")
             keys = sorted(keys, key=lambda key: _rank(peek(key)[field]), reverse=name.startswith("-"))
-        rows = call.page("matas_invoices", keys, 0, max(len(keys), 1)).rows
-        return _answer(rows)
+        return _answer(call.page("matas_invoices", keys, 0, max(len(keys), 1)).rows)
 
     def invoice(self, call: Call, number: str) -> Answer:
         """Return one invoice with its lines."""

@@ -1,0 +1,85 @@
+"""What is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+STEP = timedelta(minutes=1)
+"""Between the changes of two invoices."""
+
+PROVIDERS = ("covage", "exsited", "i3dnet", "ibana", "matas")
+PEERS = ("dlt", "dlt-16", "dlt-64", "airbyte-16", "airbyte-64")
+BARE = ("requests", "bare-1", "bare-16", "bare-64")
+ALL = ("tap", "plain", *PEERS, *BARE)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One piece of work, done by several contenders.
+
+    Args:
+        key: Its short name.
+        title: Its long one.
+        kind: list (ibana), details or documents (Exsited), or all (five providers, every stream).
+        count: Invoices that a provider has.
+        milliseconds: What each request takes.
+        kilobytes: Of a PDF.
+        contenders: Who does it.
+        rate: Records a second that the reader of a pipe takes, 0 for all it can; None writes to a file.
+    """
+
+    key: str
+    title: str
+    kind: str
+    count: int
+    milliseconds: int = 0
+    kilobytes: int = 1
+    contenders: tuple[str, ...] = ALL
+    rate: int | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When the first invoice was changed."""
+        return EPOCH
+
+    @property
+    def until(self) -> datetime:
+        """A moment after the last change."""
+        return EPOCH + self.count * STEP
+
+    def url(self, root: str) -> str:
+        """Return where the server has this work."""
+        return f"{root}/{self.count}-{self.milliseconds}-{self.kilobytes}"
+
+    def scaled(self, factor: float) -> Workload:
+        """Return the same with fewer invoices."""
+        return replace(self, count=max(1, round(self.count * factor)))
+
+
+_W5 = ("tap", *(f"tap-{provider}" for provider in PROVIDERS))
+
+WORKLOADS = (
+    Workload("W1", "50,000 ibana invoices in pages of 100, no latency", "list", 50_000),
+    Workload(
+        "W1p",
+        "the same, through a pipe whose reader takes 2,000 a second",
+        "list",
+        50_000,
+        contenders=("tap", "plain", "airbyte-16", "bare-1"),
+        rate=2000,
+    ),
+    Workload("W2", "20,000 ibana invoices, 50 ms a request", "list", 20_000, 50),
+    Workload("W3", "500 Exsited details, 50 ms a request", "details", 500, 50),
+    Workload("W4", "300 Exsited PDFs of 100 KB, 50 ms a request", "documents", 300, 50, 100),
+    Workload("W5", "five providers, every stream, 2,000 invoices each, 20 ms a request", "all", 2000, 20, 10, _W5),
+    *(
+        Workload(f"W6-{name}", f"{size:,} ibana invoices, read and dropped", "list", size, contenders=("tap",), rate=0)
+        for name, size in (("10k", 10_000), ("100k", 100_000), ("1M", 1_000_000))
+    ),
+)
+STARTS = tuple(
+    Workload(f"start-{kind}", "one invoice", kind, 1, contenders=ALL) for kind in ("list", "details", "documents")
+)
+"""A sync of one invoice: what a contender takes before it does anything."""
