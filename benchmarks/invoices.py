@@ -6,18 +6,17 @@ So a million invoices of 2 to 4 KB cost the server neither memory nor time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from random import Random
 from typing import Any
 
 import orjson
 
+from benchmarks.workloads import EPOCH, STEP
+
 Row = dict[str, Any]
 
-EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
-STEP = timedelta(minutes=1)
-"""Between the changes of two invoices."""
 PER_ORDER = 4
 PER_ACCOUNT = 10
 _VARIANTS = 500

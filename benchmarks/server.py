@@ -16,8 +16,9 @@ from functools import lru_cache, partial
 from random import Random
 from urllib.parse import parse_qsl
 
-import invoices
 import uvloop
+
+from benchmarks import invoices
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)")
 _RANGE = re.compile(rb"(?i)\r\nranged-data: *start=([0-9]+),results=([0-9]+)")

@@ -40,11 +40,12 @@ def passes(tap: TapInvoices) -> bool:
     tap.connections = {probe.provider.name: probe for probe in probes}
     streams = tap.streams.values()
     checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.provider.name]) for p in probes]
-    passed = True
-    for _, verdicts in Pool("check", len(checks)).in_order(ProviderCheck.verdicts, checks):
+    pool, passed = Pool("check", len(checks)), True
+    for _, verdicts in pool.in_order(ProviderCheck.verdicts, checks):
         for verdict in verdicts.result():
             passed = passed and verdict.passed
             (tap.logger.info if verdict.passed else tap.logger.error)("%s", verdict.line)
+    pool.close()
     return passed
 
 

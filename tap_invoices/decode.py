@@ -37,7 +37,7 @@ def split_array(body: bytes) -> list[Any]:
     """
     try:
         return _ITEMS.decode(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         value = decode(body)
     if not isinstance(value, list):
         msg = "the answer is JSON, but not an array"
@@ -58,7 +58,7 @@ def has_odd_text(body: bytes) -> bool:
 def _parse(body: bytes) -> Any:
     try:
         return _DECODER.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:  # The standard library also reads a lone surrogate, which fast decoders refuse.
         return json.loads(body, parse_float=Decimal, parse_constant=_refuse)

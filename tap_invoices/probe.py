@@ -114,7 +114,7 @@ class Probe(Connection):
         words = {"urls": self._settings_of(url), "title": self.provider.title}
         cause, text = describe(error), str(error)
         for sign, sentence in _TLS_FAULTS.items():
-            if sign in text:
+            if "TLS" in cause and sign in text:
                 return sentence.format(**words)
         if "`" in cause:  # it names the setting that helps
             return cause

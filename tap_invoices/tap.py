@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import signal
 import sys
@@ -12,11 +13,11 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase, _ConfigInput
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_invoices import check, redact, settings, validate
+from tap_invoices import check, logs, redact, settings, terminal, validate
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
 from tap_invoices.feed import Feeds
@@ -57,7 +58,7 @@ class TapInvoices(Tap):
         validate_config: bool = True,  # noqa: ARG002  (always: a bad setting is told before any request)
         **kwargs: Any,
     ) -> None:
-        merged = dict(config or {})
+        merged = copy.deepcopy(dict(config or {}))
         if parse_env_config:
             self.append_builtin_config(self.config_jsonschema)
             merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))
@@ -161,11 +162,23 @@ class TapInvoices(Tap):
             catalog=_read_json(catalog, "--catalog"),
             parse_env_config=config.parse_env,
         )
-        tap.sync_all()
+        logs.quieten()
+        with terminal.shown(tap.streams.values()):
+            tap.sync_all()
         tap.message_writer.flush()
         if tap.failures:
             tap.summarise()
             sys.exit(1)
+
+    @classmethod
+    @override
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        """Read the settings' files, and name the one that cannot be read."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            msg = f"a file given with --config cannot be read, or is not a JSON object: {', '.join(value)}"
+            raise ConfigValidationError(msg, errors=[msg]) from error
 
     @classmethod
     @override

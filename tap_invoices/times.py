@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_SECONDS = 50_000_000_000
 """About the year 3554; what is larger is more likely milliseconds than a date."""
-_DATE_WIDTH = len("2025-01-31")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 
 
 def parse(value: str) -> datetime:
@@ -18,10 +20,10 @@ def parse(value: str) -> datetime:
     Raises:
         ValueError: If it is neither.
     """
-    if value[4:5] != "-":  # ISO 8601's basic forms and week dates are more likely numbers than dates
+    if not _TIME.fullmatch(value):  # ISO 8601 has forms, such as week dates, that nobody means
         msg = "not an RFC 3339 time"
         raise ValueError(msg)
-    time = datetime.fromisoformat(value)
+    time = datetime.fromisoformat(value.upper())
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -44,10 +46,10 @@ def to_utc(value: str | int | Decimal) -> str | None:
         return None
     if value.isdecimal():
         return _from_epoch(int(value))
-    time = parse(value)
-    if value[-1] == "Z" and value[10:11] == "T":
+    if _CANONICAL.fullmatch(value):
+        datetime.fromisoformat(value)  # which refuses the 30th of February
         return value
-    return rfc3339(time)
+    return rfc3339(parse(value))
 
 
 def _from_epoch(seconds: int | Decimal) -> str | None:
@@ -67,16 +69,11 @@ def to_date(value: str) -> str | None:
     """
     if not value:
         return None
-    if len(value) > _DATE_WIDTH:
-        time = parse(value)
-        if time.time() != datetime.min.time():
-            msg = "a time of day where a date should be"
-            raise ValueError(msg)
-        return time.date().isoformat()
-    if len(value) != _DATE_WIDTH:
-        msg = "not a date"
+    time = parse(value)
+    if time.time() != datetime.min.time():
+        msg = "a time of day where a date should be"
         raise ValueError(msg)
-    return date.fromisoformat(value).isoformat()
+    return time.date().isoformat()
 
 
 def bookmark(time: datetime) -> str:

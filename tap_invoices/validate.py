@@ -28,13 +28,14 @@ _AT_LEAST = {
     "max_bytes": 1,
 }
 _ABOVE_ZERO = ("request_timeout", "requests_per_second")
+_MOST = 1_000_000
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _NOUNS = {"object": "an object", "array": "an array", "integer": "a whole number", "number": "a number"}
 
 
 def problems(schema: Mapping[str, Any], config: Mapping[str, Any], providers: Iterable[Provider]) -> list[str]:
     """Return all that is wrong with the settings, a line each; empty when all is well."""
-    found = [_describe(error) for error in Draft202012Validator(schema).iter_errors(config)]
+    found = [line for error in Draft202012Validator(schema).iter_errors(config) for line in _describe(error)]
     if found:
         return found
     providers = tuple(providers)
@@ -48,16 +49,16 @@ def problems(schema: Mapping[str, Any], config: Mapping[str, Any], providers: It
     return found
 
 
-def _describe(error: Any) -> str:
+def _describe(error: Any) -> list[str]:
     path = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
-        return "; ".join(_unknown(name, path, known) for name in sorted(set(error.instance) - set(known)))
+        return [_unknown(name, path, known) for name in sorted(set(error.instance) - set(known))]
     if error.validator == "type":
         kinds = error.validator_value
         wanted = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
-        return f"`{path}` must be {' or '.join(_NOUNS.get(kind, f'a {kind}') for kind in wanted)}"
-    return f"`{path}` is not valid ({error.validator})"
+        return [f"`{path}` must be {' or '.join(_NOUNS.get(kind, f'a {kind}') for kind in wanted)}"]
+    return [f"`{path}` is not valid ({error.validator})"]
 
 
 def _unknown(name: str, path: str, known: Mapping[str, Any]) -> str:
@@ -79,8 +80,10 @@ def _values(path: str, config: Mapping[str, Any]) -> Iterator[str]:
             yield f"`{full}` must be one of {', '.join(_CHOICES[full])}"
         elif name in _AT_LEAST and value < _AT_LEAST[name]:
             yield f"`{full}` must be at least {_AT_LEAST[name]}"
-        elif name in _ABOVE_ZERO and value <= 0:
-            yield f"`{full}` must be more than 0"
+        elif name in _ABOVE_ZERO and not 0 < value <= _MOST:
+            yield f"`{full}` must be more than 0, and no more than {_MOST}"
+        elif name == "user_agent" and not _HEADER_TEXT.fullmatch(value):
+            yield f"`{full}` has characters that cannot stand in a header, such as a line end or an accent"
     if not path:
         yield from _start_date(config.get("start_date"))
         if (bundle := config.get("ca_bundle")) and not Path(bundle).is_file():
@@ -91,7 +94,7 @@ def _values(path: str, config: Mapping[str, Any]) -> Iterator[str]:
 def _start_date(value: str | None) -> Iterator[str]:
     try:
         times.parse(value or "1970-01-01")
-    except ValueError:
+    except (ValueError, OverflowError):
         yield "`start_date` must be a date that exists, such as 2025-01-31 or 2025-01-31T00:00:00Z"
 
 

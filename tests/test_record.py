@@ -231,9 +231,7 @@ def test_midnight_in_utc_is_its_day():
     assert read("day", "2025-01-31T00:00:00.000Z") == ("2025-01-31", None)
 
 
-@pytest.mark.parametrize(
-    "odd", ["2025-02-30", "31/01/2025", "20250131", "2025-W05-1", "2025-01-31T12:00:00Z", 20250131]
-)
+@pytest.mark.parametrize("odd", ["2025-02-30", "31/01/2025", "20250131", "2025-W05-1", "2025-01-31T12:00:00Z", 1])
 def test_what_is_no_date_is_kept_elsewhere(odd):
     assert read("day", odd) == (None, {"day": odd})
 
@@ -314,7 +312,7 @@ def test_json_is_read_without_nuls_and_lone_surrogates(value):
             "".join(c for c in item if c != "\x00" and not "\ud800" <= c <= "\udfff") if isinstance(item, str) else item
         )
 
-    body = json.dumps(value, default=float)
+    body = json.dumps(value, default=str)
     assert decode(body.encode()) == clean(json.loads(body, parse_float=Decimal))
 
 

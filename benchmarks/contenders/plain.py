@@ -1,8 +1,10 @@
-"""A plain SDK tap for the same streams, written as the SDK's template has it."""
+"""A plain SDK tap for the same streams, written as the SDK's template has it: ``plain.py URL KIND 1 FOLDER …``."""
 
 from __future__ import annotations
 
 import base64
+import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -126,5 +128,13 @@ class TapPlain(Tap):
         return [stream(self) for stream in kinds[self.config["kind"]]]
 
 
+def main() -> None:
+    """Sync what the kind of workload wants."""
+    url, kind, _, folder, *_ = sys.argv[1:]
+    config = Path(folder, "config.json")
+    config.write_text(json.dumps({"api_url": url, "auth_token": "benchmark", "kind": kind}))
+    TapPlain.cli(["--config", str(config)])
+
+
 if __name__ == "__main__":
-    TapPlain.cli()
+    main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from copy import deepcopy
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tap_invoices.sandbox.pdf import invoice_pdf
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from threading import RLock
 
 Record = dict[str, Any]
+Found = TypeVar("Found")
 
 
 class Invoices(MutableMapping[str, Record]):
@@ -57,6 +58,10 @@ class Invoices(MutableMapping[str, Record]):
         del self._items[key]
         self.version += 1
 
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is an invoice with this key."""
+        return key in self._items
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over the keys."""
         return iter(self._items)
@@ -93,8 +98,8 @@ class Book:
         """Files that are sent instead of the invented ones, by key."""
         self._lock = lock
         self._next = count
-        self._selected: dict[Hashable, list[str]] = {}
-        self._selected_version = 0
+        self._found: dict[Hashable, Any] = {}
+        self._found_version = 0
         self.invoices = Invoices(map(self.key, range(count)), self.invent)
 
     def key(self, index: int) -> str:
@@ -164,21 +169,41 @@ class Book:
         keep: Callable[[Record], bool] | None = None,
         rank: Callable[[Record], Any] | None = None,
         *,
+        among: Iterable[str] | None = None,
         descending: bool = False,
     ) -> list[str]:
         """Return the keys of a listing; remembered under ``query`` until the book changes.
 
-        ``keep`` says which invoices are in it, ``rank`` orders them; ties stay in the order of posting.
+        ``among`` and ``keep`` say which invoices are in it, ``rank`` orders them; ties stay in the order of posting.
         """
-        if self._selected_version != self.invoices.version:
-            self._selected.clear()
-            self._selected_version = self.invoices.version
-        if query not in self._selected:
+
+        def listed() -> list[str]:
             peek = self.invoices.peek
-            keys = [key for key in self.invoices if keep is None or keep(peek(key))]
+            keys = [key for key in among or self.invoices if keep is None or keep(peek(key))]
             if rank is not None:
                 keys.sort(key=lambda key: rank(peek(key)), reverse=descending)
             elif self.newest_first:
                 keys.reverse()
-            self._selected[query] = keys
-        return self._selected[query]
+            return keys
+
+        return self._remembered(("select", query), listed)
+
+    def find(self, field: str, value: str) -> list[str]:
+        """Return the keys of the invoices with this value in a field, in the order of posting."""
+
+        def index() -> dict[str, list[str]]:
+            found: dict[str, list[str]] = {}
+            for key in self.invoices:
+                found.setdefault(self.invoices.peek(key)[field], []).append(key)
+            return found
+
+        return self._remembered(("find", field), index).get(value, [])
+
+    def _remembered(self, query: Hashable, make: Callable[[], Found]) -> Found:
+        if self._found_version != self.invoices.version:
+            self._found.clear()
+            self._found_version = self.invoices.version
+        if query not in self._found:
+            self._found[query] = make()
+        found: Found = self._found[query]
+        return found

@@ -176,14 +176,15 @@ def _listing(call: Call, stream: str, owner: str = "", name: str = "") -> Record
         field, direction = "created_on", field
     if field not in SORTABLE:
         raise RefusalError(400, f"order_by knows no {field}", "order_by")
+    owned = call.book.find(owner, name) if owner and name else None
+    if owner and not owned:
+        raise RefusalError(404, f"{owner} not found")
     keys = call.book.select(
         (owner, name, field, direction),
-        (lambda record: record[owner] == name) if owner else None,
-        lambda record: record[field] or "",
+        rank=lambda record: record[field] or "",
+        among=owned,
         descending=direction.lower() == "desc",
     )
-    if owner and not (keys and name):
-        raise RefusalError(404, f"{owner} not found")
     page = call.page(stream, keys, start, size)
 
     def link(offset: int) -> str:

@@ -165,7 +165,7 @@ class I3dnet(Provider):
 
 
 def _by_number(call: Call, number: str) -> Answer:
-    keys = call.book.select(("number", number), lambda record: record["invoiceNumber"] == number)
+    keys = call.book.find("invoiceNumber", number)
     return _single(call, keys[0] if keys else "")
 
 

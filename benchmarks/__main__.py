@@ -1,0 +1,118 @@
+"""``python -m benchmarks``: run the contenders in turn, and write RESULTS.md and results.svg."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ceiling, check, envs, report
+from benchmarks.contenders import CONTENDERS
+from benchmarks.measure import Cost, run
+from benchmarks.workloads import STARTS, WORKLOADS, Workload
+
+HERE = Path(__file__).parent
+RAW = HERE / ".work" / "runs.json"
+"""Every run, so that a later call with ``--only`` replaces a part of them."""
+
+
+def main() -> int:
+    """Measure; 1 if any output was not complete."""
+    options = _options()
+    chosen = [work for work in WORKLOADS if not options.only or work.key.startswith(tuple(options.only.split(",")))]
+    chosen = [work.scaled(options.scale) for work in chosen]
+    kinds = {work.kind for work in chosen}
+    works = [*(start for start in STARTS if start.kind in kinds), *chosen]
+    pythons = {name: envs.prepare(CONTENDERS[name].environment) for work in works for name in work.contenders}
+    with _server() as root:
+        found = ceiling.show(root, {work.key: work for work in WORKLOADS})
+        runs = [
+            _measured(number, work, name, pythons[name], root)
+            for number in range(options.rounds)
+            for work in works
+            for name in _turned(work.contenders, number)
+        ]
+    _write(runs, {"ceiling": found, "rounds": options.rounds, "scale": options.scale, **report.about()})
+    return 0 if all(entry["found"] >= entry["expected"] for entry in runs) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="times that each contender does each workload")
+    parser.add_argument("--only", default="", metavar="W1,W3", help="workloads, by the start of their names")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of invoices, for a quick look")
+    return parser.parse_args()
+
+
+def _turned(names: tuple[str, ...], number: int) -> tuple[str, ...]:
+    """Return names in an order that starts elsewhere each round, so that nobody is always behind the same one."""
+    first = number % len(names)
+    return names[first:] + names[:first]
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """The benchmark's server; gives its URL."""
+    command = [str(envs.prepare("server")), "-m", "benchmarks.server"]
+    process = subprocess.Popen(command, cwd=envs.ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        port = process.stdout.readline() if process.stdout else ""
+        yield f"http://127.0.0.1:{int(port)}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _measured(number: int, work: Workload, name: str, python: Path, root: str) -> dict[str, Any]:
+    """Have a contender do a workload once, in a folder that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
+    try:
+        command = CONTENDERS[name].command(python, work, root, folder)
+        cost, found = _run(command, work, folder)
+        if cost.exit_code or found != report.expected(work, name):
+            (HERE / ".work").mkdir(exist_ok=True)
+            shutil.copy(folder / "log", HERE / ".work" / f"{work.key}-{name}.log")
+    finally:
+        shutil.rmtree(folder)
+    entry = {"workload": work.key, "contender": name, "round": number, "found": found, **vars(cost)}
+    entry |= {"expected": report.expected(work, name), "count": work.count}
+    print(f"{number + 1} {work.key:14} {name:12} {cost.seconds:8.2f} s {cost.peak / 1e6:7.0f} MB {found:8}", flush=True)
+    return entry
+
+
+def _run(command: list[str], work: Workload, folder: Path) -> tuple[Cost, int]:
+    """Run a command with its output in a file or a pipe, and return how many invoices it put out."""
+    variables = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1"}
+    log, out = folder / "log", folder / "out.jsonl"
+    if work.rate is None:
+        with out.open("wb") as file:
+            cost = run(command, file, log, variables)
+        return cost, check.in_files(work.kind, folder)
+    reading = [sys.executable, "-m", "benchmarks.reader", str(work.rate)]
+    with subprocess.Popen(reading, cwd=envs.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdin
+        cost = run(command, reader.stdin, log, variables)
+        told = reader.communicate()[0].split()
+    return cost, int(told[1])
+
+
+def _write(runs: list[dict[str, Any]], about: dict[str, Any]) -> None:
+    """Keep the runs, beside those of other workloads, and write the report on all."""
+    RAW.parent.mkdir(exist_ok=True)
+    anew = {entry["workload"] for entry in runs}
+    kept = json.loads(RAW.read_bytes())["runs"] if RAW.exists() else []
+    runs = [*(entry for entry in kept if entry["workload"] not in anew), *runs]
+    RAW.write_text(json.dumps({"about": about, "runs": runs}, indent=1))
+    report.write(runs, about, HERE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

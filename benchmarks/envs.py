@@ -1,0 +1,57 @@
+"""The contenders' environments: one for each lock, made when the lock has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LOCKS = Path(__file__).parent / "requirements"
+ENVIRONMENTS = Path(__file__).parent / ".envs"
+
+
+def locks(name: str) -> list[Path]:
+    """Return the locks of an environment; the tap's own are the project's."""
+    if name == "tap":
+        return [ROOT / "requirements" / "tap.txt", ROOT / "requirements" / "build.txt"]
+    return [LOCKS / f"{name}.txt"]
+
+
+def prepare(name: str) -> Path:
+    """Return an environment's Python; the environment is made if it is not as its lock says."""
+    folder = ENVIRONMENTS / name
+    python = folder / "bin" / "python"
+    stamp = hashlib.sha256(b"".join([sys.version.encode(), *(lock.read_bytes() for lock in locks(name))])).hexdigest()
+    made = folder / ".made"
+    if made.exists() and made.read_text() == stamp:
+        return python
+    print(f"Making the environment of {name}", flush=True)
+    venv.create(folder, clear=True, symlinks=True)
+    for lock in locks(name):
+        _install(python, "--require-hashes", "--no-deps", "-r", str(lock))
+    if name == "tap":
+        _install(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    made.write_text(stamp)
+    return python
+
+
+def versions(name: str, *packages: str) -> dict[str, str]:
+    """Return the versions of packages in an environment."""
+    code = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
+    found = subprocess.run([prepare(name), "-c", code, *packages], check=True, stdout=subprocess.PIPE, text=True)
+    return dict(zip(packages, found.stdout.split(), strict=True))
+
+
+def _install(python: Path, *arguments: str) -> None:
+    """Install with uv, or where it is not at hand with pip."""
+    own = ROOT / ".venv" / "bin" / "uv"
+    uv = str(own) if own.exists() else shutil.which("uv")
+    environ = {"UV_SYSTEM_CERTS": "1", "UV_BUILD_CONSTRAINT": str(ROOT / "requirements" / "build.txt"), **os.environ}
+    program = [uv, "pip", "install", "--compile-bytecode"] if uv else [sys.executable, "-m", "pip"]
+    target = ["--python", str(python)] if uv else ["--python", str(python), "install"]
+    subprocess.run([*program, *target, "--quiet", *arguments], check=True, env=environ)
