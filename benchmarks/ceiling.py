@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import count
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from benchmarks.workloads import Workload
+if TYPE_CHECKING:
+    from benchmarks.workloads import Workload
 
 _SECONDS = 2.0
 _AT_ONCE = 16

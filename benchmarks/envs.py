@@ -43,7 +43,8 @@ def prepare(name: str) -> Path:
 def versions(name: str, *packages: str) -> dict[str, str]:
     """Return the versions of packages in an environment."""
     code = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
-    found = subprocess.run([prepare(name), "-c", code, *packages], check=True, stdout=subprocess.PIPE, text=True)
+    command = [str(prepare(name)), "-c", code, *packages]
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     return dict(zip(packages, found.stdout.split(), strict=True))
 
 
@@ -54,4 +55,4 @@ def _install(python: Path, *arguments: str) -> None:
     environ = {"UV_SYSTEM_CERTS": "1", "UV_BUILD_CONSTRAINT": str(ROOT / "requirements" / "build.txt"), **os.environ}
     program = [uv, "pip", "install", "--compile-bytecode"] if uv else [sys.executable, "-m", "pip"]
     target = ["--python", str(python)] if uv else ["--python", str(python), "install"]
-    subprocess.run([*program, *target, "--quiet", *arguments], check=True, env=environ)
+    subprocess.run([*program, *target, "--quiet", *arguments], check=True, env=environ)  # noqa: S603

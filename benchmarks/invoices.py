@@ -31,12 +31,12 @@ class Shape:
     """
 
     def __init__(self, head: Callable[[int], Row], body: Callable[[Random], Row]) -> None:
-        self._bodies = [orjson.dumps(body(Random(seed)))[1:] for seed in range(_VARIANTS)]
+        self._bodies = [orjson.dumps(body(Random(seed)))[1:] for seed in range(_VARIANTS)]  # noqa: S311
         self._head = lru_cache(1 << 17)(lambda index: orjson.dumps(head(index))[:-1] + b",")
 
     def one(self, index: int) -> bytes:
         """Return an invoice as JSON."""
-        return self._head(index) + self._bodies[index % _VARIANTS]
+        return bytes(self._head(index) + self._bodies[index % _VARIANTS])
 
     def some(self, indexes: range) -> bytes:
         """Return invoices as the inside of a JSON array."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import IO
 
 LIMIT = 900.0
 """Seconds after which a run is ended."""
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_FIELD = re.compile(r"Vm(RSS|HWM):\s+([0-9]+) kB")
 _GLANCE = 0.02
 _LOOK_ROUND = 0.2
 
@@ -34,7 +35,9 @@ def run(command: Sequence[str], stdout: int | IO[bytes], log: Path, variables: M
     """Run a command to its end; what it says on stderr goes to ``log``."""
     with log.open("wb") as stderr:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=dict(variables), start_new_session=True)
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=stdout, stderr=stderr, env=dict(variables), start_new_session=True
+        )
         watch = _Watch(process.pid)
         guard = threading.Timer(LIMIT, process.kill)
         guard.start()
@@ -42,9 +45,7 @@ def run(command: Sequence[str], stdout: int | IO[bytes], log: Path, variables: M
         seconds = time.perf_counter() - started
         guard.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-    return Cost(
-        seconds, usage.ru_utime + usage.ru_stime, max(watch.stop(), usage.ru_maxrss * 1024), process.returncode
-    )
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, watch.stop(), process.returncode)
 
 
 class _Watch:
@@ -69,7 +70,8 @@ class _Watch:
             if time.monotonic() > look_round:
                 members = list(_members(self._session))
                 look_round = time.monotonic() + _LOOK_ROUND
-            self._peak = max(self._peak, sum(map(_resident, members)))
+            now_and_most = [_resident(member) for member in members]
+            self._peak = max(self._peak, sum(now for now, _ in now_and_most), *(most for _, most in now_and_most))
 
 
 def _members(session: int) -> Iterator[int]:
@@ -84,8 +86,10 @@ def _members(session: int) -> Iterator[int]:
                 yield int(entry.name)
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int) -> tuple[int, int]:
+    """Return the bytes that a process has in memory, and the most that it has had; the kernel keeps count."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
+        fields = dict(_FIELD.findall(Path(f"/proc/{pid}/status").read_text()))
+    except OSError:
+        return 0, 0
+    return int(fields.get("RSS", 0)) * 1024, int(fields.get("HWM", 0)) * 1024

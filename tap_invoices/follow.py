@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.streams.rest import PageContext
@@ -40,6 +41,11 @@ class FollowStream(InvoiceStream):
         """What is to be asked for, as far as the list has been read."""
         return DueItems()
 
+    @cached_property
+    def again(self) -> dict[str, Due]:
+        """What an earlier sync could not get."""
+        return {item: Due(item, value, again=True) for item, value in self.bookmark.failed.items()}
+
     # From the list
 
     def changed(self, row: Row) -> Any:
@@ -58,7 +64,9 @@ class FollowStream(InvoiceStream):
             if (item := row.get(self.item_field)) in (None, ""):
                 continue
             value = normalise(self.changed(row))
-            if since is None or value is None or value >= since or self.is_open(row):
+            if str(item) in self.again:
+                self.again[str(item)].value = value
+            elif since is None or value is None or value >= since or self.is_open(row):
                 items.append(Due(str(item), value))
             else:
                 self.account.count(unchanged=1)
@@ -77,10 +85,9 @@ class FollowStream(InvoiceStream):
             SignInError: If one item is refused for want of permission.
             FatalAPIError: If the last items failed alike, or the provider is down.
         """
-        again = [Due(item, value, again=True) for item, value in self.bookmark.failed.items()]
-        self.account.expected = len(again) + len(self.due)
+        self.account.expected = len(self.again) + len(self.due)
         reasons: list[str] = []
-        for due, future in self.connection.pool.in_order(self.fetch_item, (*again, *self.due)):
+        for due, future in self.connection.pool.in_order(self.fetch_item, chain(self.again.values(), self.due)):
             yield self._outcome(due, future, reasons)
             if len(reasons) == _ALIKE and len(set(reasons)) == 1:
                 msg = f"the last {_ALIKE} items failed alike: {reasons[0]}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
@@ -17,6 +18,7 @@ from tap_invoices.errors import BodyError, FatalAPIError, IncompleteError
 from tap_invoices.paging import Page, Paginator
 from tap_invoices.seen import Seen
 from tap_invoices.stream import InvoiceStream, Row
+from tap_invoices.verbatim import VerbatimDecoder, VerbatimRow
 
 if TYPE_CHECKING:
     import requests
@@ -35,6 +37,9 @@ _READINGS = 3
 
 class PagedStream(InvoiceStream):
     """A stream whose endpoint answers in pages."""
+
+    verbatim_rows: ClassVar[str | None] = None
+    """Field of the page with the rows, where these may go out as they came."""
 
     @abstractmethod
     def new_paginator(self) -> Paginator[Any]:
@@ -58,21 +63,40 @@ class PagedStream(InvoiceStream):
         return self.fetch(request, read)
 
     def _page(self, body: bytes | None, token: Any) -> Page:
-        value = None if body is None else decode(body)
+        value = None if body is None else self._decode(body)
         try:
             rows, total, following = self.parse_page(value)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise BodyError(_UNEXPECTED) from None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        if not isinstance(rows, list) or not all(isinstance(row, (dict, VerbatimRow)) for row in rows):
             raise BodyError(_UNEXPECTED)
         return Page(rows, [self.key_of(row, token) for row in rows], len(body or b""), total, following)
 
-    def key_of(self, row: Row, place: Any) -> Hashable:
+    def _decode(self, body: bytes) -> Any:
+        value = self._verbatim.decode(body) if self._verbatim else None
+        return decode(body) if value is None else value
+
+    @cached_property
+    def _verbatim(self) -> VerbatimDecoder | None:
+        """What decodes pages that need no change; None where records must be at hand as values."""
+        if not self.verbatim_rows or not self.emits_records_as_they_are:
+            return None
+        key, changed = type(self).primary_keys[0], str(type(self).replication_key)
+        return VerbatimDecoder(self.schema, self.verbatim_rows, key, changed)
+
+    @override
+    def prepare(self) -> None:
+        super().prepare()
+        _ = self._verbatim
+
+    def key_of(self, row: Row | VerbatimRow, place: Any) -> Hashable:
         """Return a row's key in the list.
 
         Raises:
             FatalAPIError: If it has none.
         """
+        if isinstance(row, VerbatimRow):
+            return row.key
         return key_of(row, type(self).primary_keys[-1:], f"{self.name}, page {place}")
 
     def read_pages(self, context: Context | None = None, *, ahead: bool = True) -> Iterator[Page]:
@@ -171,8 +195,8 @@ class ListStream(InvoiceStream):
         """Return the rows that this sync emits: those at or after the start, and those that have no date."""
         if since is None or self.replication_key is None:
             return rows
-        normalise, key = self.bookmark.normalise, self.replication_key
-        due = [row for row in rows if (normalise(row.get(key)) or since) >= since]
+        value_of = self.bookmark.value_of
+        due = [row for row in rows if (value_of(row) or since) >= since]
         self.account.count(unchanged=len(rows) - len(due))
         return due
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
@@ -19,7 +19,7 @@ from tap_invoices.seen import Seen
 Token = TypeVar("Token")
 
 _PAGES_BEYOND_TOTAL = 2
-_STEPS_BACK = 20
+_IN_VAIN = 2
 
 
 @dataclass(slots=True)
@@ -122,11 +122,12 @@ class _Place:
     position: int = 0
     """Rows before here have come."""
     last_key: Hashable = None
+    """Of the row just before the position."""
     stepping_back: int = 0
     """Steps back since the last page that joined on."""
-    steps: int = 0
-    joined: int = 0
-    cap: int = field(default=0)
+    in_vain: int = 0
+    """Times that stepping back brought nothing, since a page last brought new rows."""
+    cap: int = 0
     """Rows that the server really sends at most; 0 while it sends what is asked for."""
 
 
@@ -146,6 +147,11 @@ class WindowPaginator(Paginator[Window]):
         super().__init__(self.plan(0))
 
     @property
+    def position(self) -> int:
+        """How many rows have come."""
+        return self._place.position
+
+    @property
     def is_stepping_back(self) -> bool:
         """Whether rows that have come are being read again."""
         return self._place.stepping_back > 0
@@ -160,31 +166,50 @@ class WindowPaginator(Paginator[Window]):
 
     @override
     def advance(self, page: Page) -> list[Any]:
-        place, window = self._place, self.current_value
-        self._refuse_repeated(page)
-        first_page = not place.joined
-        knew_first = bool(page.keys) and page.keys[0] in self.seen
-        fresh = self._fresh(page)
-        if not (window.start == 0 or place.last_key in page.keys or (place.stepping_back and knew_first)):
+        place = self._place
+        self.total = page.total
+        if not self._joins_on(page):
             self._step_back()
-            return fresh
-        reached = window.start + len(page.rows)
-        if len(page.rows) < window.size and (first_page or (page.total is not None and reached < page.total)):
-            place.cap = len(page.rows)
-        brought_rows = page.keys not in ([], [place.last_key])
-        place.position = reached
+            return []
+        if not place.stepping_back and page.keys[:1] != [place.last_key]:
+            self._refuse_repeated(page)
+        brought_rows = bool(page.keys) and (place.stepping_back > 0 or page.keys != [place.last_key])
+        self._note_cap(page)
+        fresh = self._fresh(page)
+        self._refuse_standstill(bool(fresh))
+        place.position = self.current_value.start + len(page.rows)
         place.stepping_back = 0
-        place.joined += 1
-        if page.keys:
-            place.last_key = page.keys[-1]
+        place.last_key = page.keys[-1] if page.keys else None
         self._go_on(page, brought_rows=brought_rows)
         return fresh
 
-    @override
-    def _refuse_repeated(self, page: Page) -> None:
-        """Let pass what a step back reads again, and the last row alone, which says that the list has ended."""
-        if not self._place.stepping_back and page.keys[:1] != [self._place.last_key]:
-            super()._refuse_repeated(page)
+    def _joins_on(self, page: Page) -> bool:
+        """Tell whether no row can lie unseen between the page and what came before.
+
+        A page that does not join on is dropped: its rows come again, once the gap is filled.
+        """
+        place = self._place
+        if self.current_value.start == 0 or place.last_key in page.keys:
+            return True
+        return place.stepping_back > 0 and bool(page.keys) and page.keys[0] in self.seen
+
+    def _note_cap(self, page: Page) -> None:
+        window, place = self.current_value, self._place
+        more_is_told = page.total is not None and window.start + len(page.rows) < page.total
+        if 0 < len(page.rows) < window.size and (not len(self.seen) or more_is_told):
+            place.cap = len(page.rows)
+
+    def _refuse_standstill(self, brought_new: bool) -> None:  # noqa: FBT001
+        place = self._place
+        if brought_new:
+            place.in_vain = 0
+        elif place.stepping_back:
+            place.in_vain += 1
+        if place.in_vain == _IN_VAIN:
+            msg = (
+                f"pages do not join on at row {place.position}: they repeat, or rows move faster than they can be read"
+            )
+            raise PagingError(msg)
 
     def _go_on(self, page: Page, *, brought_rows: bool) -> None:
         position = self._place.position
@@ -197,19 +222,14 @@ class WindowPaginator(Paginator[Window]):
         self.current_value = self.plan(position)
 
     def _step_back(self) -> None:
-        place = self._place
-        place.steps += 1
-        place.stepping_back += 1
-        if place.steps > _STEPS_BACK + 2 * place.joined:
-            msg = f"rows move faster than they can be read, at row {self.current_value.start}"
-            raise PagingError(msg)
-        back = self.page_size * 2 ** (place.stepping_back - 1)
+        back = self.page_size * 2**self._place.stepping_back
+        self._place.stepping_back += 1
         self.current_value = self.plan(max(0, self.current_value.start + 1 - back))
 
     @override
     def ahead(self, count: int) -> list[Window]:
         place = self._place
-        if place.stepping_back or not place.joined or self.total is None:
+        if place.stepping_back or not place.position or self.total is None:
             return []
         windows: list[Window] = []
         window = self.current_value

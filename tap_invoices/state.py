@@ -12,6 +12,7 @@ from typing import Any
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices import times
+from tap_invoices.verbatim import VerbatimRow
 
 VERSION = 1
 """Of what stands in a bookmark; older ones (the SDK's own, without a version) are understood."""
@@ -98,9 +99,15 @@ class Bookmark:
             return None
         return time.date().isoformat() if self._is_date else times.bookmark(time)
 
-    def see(self, record: Mapping[str, Any]) -> None:
+    def value_of(self, record: Mapping[str, Any] | VerbatimRow) -> str | None:
+        """Return a record's replication value in the form that bookmarks have."""
+        if isinstance(record, VerbatimRow):
+            return times.bookmark(record.changed) if record.changed else None
+        return self.normalise(record.get(str(self._key)))
+
+    def see(self, record: Mapping[str, Any] | VerbatimRow) -> None:
         """Take note of an emitted record; a null moves nothing."""
-        if self._key is not None and (value := self.normalise(record.get(self._key))) is not None:
+        if self._key is not None and (value := self.value_of(record)) is not None:
             self._largest = value if self._largest is None else max(self._largest, value)
 
     def settle(self, failed: Mapping[str, str | None], settled: Iterable[str]) -> None:

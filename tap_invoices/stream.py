@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from abc import ABC
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -14,8 +16,10 @@ from urllib.parse import quote
 import requests
 from singer_sdk import RESTStream, StreamSchema
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
+from tap_invoices import times
 from tap_invoices.errors import (
     FatalAPIError,
     GoneError,
@@ -31,6 +35,7 @@ from tap_invoices.record import Record, RecordFitter
 from tap_invoices.retry import RETRIED_STATUSES, describe
 from tap_invoices.schema import SCHEMAS
 from tap_invoices.state import Bookmark
+from tap_invoices.verbatim import VerbatimRow
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -204,8 +209,39 @@ class InvoiceStream(RESTStream[Any], ABC):
         return RecordFitter(self.schema)
 
     @override
-    def post_process(self, row: Row, context: Context | None = None) -> Record | None:
-        return self.fitter(row)
+    def post_process(self, row: Any, context: Context | None = None) -> Any:
+        return row if isinstance(row, VerbatimRow) else self.fitter(row)
+
+    @property
+    def emits_records_as_they_are(self) -> bool:
+        """Whether nothing stands between a record and its message: no map, no flattening, no deselected field."""
+        maps = self.stream_maps
+        plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform and not maps[0].flattening_enabled
+        return plain and all(self.mask.values()) and not self.config.get("batch_config")
+
+    @override
+    def generate_child_contexts(self, record: Record, context: Context | None) -> Iterable[Context | None]:
+        """Yield nothing: followers take what is due to them from the list, not from each record in turn."""
+        return ()
+
+    @override
+    def _write_record_message(self, record: Any) -> None:
+        """Write a verbatim row as the line that it is; for that the SDK has no public hook.
+
+        It saves a fifth of the time of a record. All others go the SDK's way.
+        """
+        if not isinstance(record, VerbatimRow):
+            super()._write_record_message(record)
+            return
+        self._tap.message_writer.write_line(b"".join((self._line_start, record.line, self._line_end)))
+        self.state_manager.is_flushed = False
+
+    def _begin_lines(self) -> None:
+        """Set what stands around the verbatim rows of a batch."""
+        version = "" if self._stream_version is None else f',"version":{self._stream_version}'
+        now = times.rfc3339(datetime.now(UTC))
+        self._line_start = f'{{"type":"RECORD","stream":{json.dumps(self.name)},"record":'.encode()
+        self._line_end = f'{version},"time_extracted":"{now}"}}\n'.encode()
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Row]:
@@ -215,6 +251,7 @@ class InvoiceStream(RESTStream[Any], ABC):
             self._stream_version = self._initialized_at
         try:
             for batch in self._tap.feeds.read(self):
+                self._begin_lines()
                 yield from batch.rows
                 self._settle(batch)
         except Exception as error:  # noqa: BLE001  (whatever it is, the other streams must go on)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase, _ConfigInput
@@ -29,7 +30,6 @@ from tap_invoices.writer import BufferedWriter
 if TYPE_CHECKING:
     from types import FrameType
 
-    import click
     from singer_sdk.singerlib import Catalog
 
     from tap_invoices.stream import InvoiceStream
@@ -64,6 +64,7 @@ class TapInvoices(Tap):
             merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))
         self.failures: dict[str, str] = {}
         super().__init__(config=merged, catalog=catalog, state=state, validate_config=True, **kwargs)
+        self._refuse_partial_batches()
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -94,6 +95,20 @@ class TapInvoices(Tap):
                 self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
         return [stream(self) for stream in on]
+
+    def _refuse_partial_batches(self) -> None:
+        """Refuse what the SDK would leave out in silence: batch files hold all fields.
+
+        Raises:
+            ConfigValidationError: If a field is deselected while `batch_config` is set.
+        """
+        if not self.config.get("batch_config"):
+            return
+        partial = [name for name, stream in self.streams.items() if stream.selected and not all(stream.mask.values())]
+        if partial:
+            names = ", ".join(partial)
+            msg = f"`batch_config` writes all fields, and some are deselected in {names}: select them, or take it out"
+            raise ConfigValidationError(msg, errors=[msg])
 
     @property
     def _has_documents(self) -> bool:
@@ -196,9 +211,9 @@ class TapInvoices(Tap):
     @override
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
-        for option in command.params:
-            if option.name == "catalog":
-                option.is_eager = True  # --test needs it, wherever it stands
+        options = {option.name: option for option in command.params if isinstance(option, click.Option)}
+        options["catalog"].is_eager = True  # --test needs it, wherever it stands
+        options["test"].help = "Ask each provider once for each selected stream; --test=schema only writes schemas."
         return command
 
     @override

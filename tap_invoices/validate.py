@@ -43,6 +43,10 @@ def problems(schema: Mapping[str, Any], config: Mapping[str, Any], providers: It
     for provider in providers:
         found.extend(_provider(provider, config))
     found.extend(_documents(config.get("documents") or {}))
+    if config.get("batch_config") and (config.get("stream_maps") or config.get("flattening_enabled")):
+        found.append(
+            "`batch_config` writes records as they come, before `stream_maps` and flattening: take one of them out"
+        )
     if not any(provider.is_on(config) for provider in providers):
         names = ", ".join(provider.name for provider in providers)
         found.append(f"no provider is configured: give the required settings of at least one of {names}")

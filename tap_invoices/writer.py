@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any
 
+import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
 _BUFFER = 64 * 1024
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 class BufferedWriter(GenericSingerWriter[bytes, Message]):
@@ -26,7 +28,11 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
     @override
     def serialize_message(self, message: Message) -> bytes:
-        return serialize_json(message.to_dict()).encode() + b"\n"
+        content = message.to_dict()
+        try:
+            return _ENCODER.encode(content) + b"\n"
+        except (UnicodeEncodeError, OverflowError):  # a stream map may make what only the SDK's encoder takes
+            return serialize_json(content).encode() + b"\n"
 
     @override
     def write_message(self, message: Message) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import subprocess
+import threading
 from contextlib import redirect_stdout
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -52,13 +53,16 @@ def sync():
 
     def run(config, state=None, catalog=None, select=None):
         chosen = catalog_of(config, select) if catalog is None and select is not None else catalog
+        before = threading.enumerate()
         out = io.StringIO()
         with faulty.own_signals(), redirect_stdout(out):
             tap = TapInvoices(config=deepcopy(config), state=deepcopy(state), catalog=chosen)
             tap.sync_all()
             tap.message_writer.flush()
-        for connection in tap.connections.values():
-            connection.session.close()
+        tap.close()
+        for thread in threading.enumerate():  # what is still in flight must not meet the sandbox of the next test
+            if thread.daemon and thread not in before:
+                thread.join(10)
         return faulty.Run(out.getvalue().removesuffix("\n").split("\n"), tap)
 
     return run

@@ -168,3 +168,10 @@ def process(folder, config, state=None, *, streams=None, timeout=60, **variables
         timeout=timeout,
         check=False,
     )
+
+
+def fresh_seeds(count):
+    """Return seeds that no run had before, and say which: what a long form finds can be found again."""
+    first = int.from_bytes(os.urandom(5))
+    sys.stdout.write(f"seeds {first} to {first + count - 1}\n")
+    return range(first, first + count)

@@ -297,11 +297,8 @@ def test_a_permission_that_is_missing_is_told_for_its_stream_alone(box, verdicts
     box.faults.add(path=faulty.FOLLOWERS["exsited_invoice_details"], times=None, action={"status": 403})
     passed, lines = verdicts(faulty.settings(box, "exsited"))
     assert not passed
-    assert lines == [
-        "exsited_invoices: ok, 25 invoices",
-        "exsited_invoice_details: 403 for GET /api/v3/invoices/{id}: permission denied: "
-        "ask Exsited to let the API credentials read invoices",
-    ]
+    why = "403 for GET /api/v3/invoices/{id}: permission denied: ask Exsited to let the API credentials read invoices"
+    assert lines == ["exsited_invoices: ok, 25 invoices", f"exsited_invoice_details: {why}"]
 
 
 def test_a_list_that_is_forbidden_fails_its_followers_too(box, verdicts):
@@ -338,10 +335,8 @@ def test_what_is_not_json(box, verdicts, action):
     box.faults.add(provider="ibana", action=action)
     passed, lines = verdicts(faulty.settings(box, "ibana"))
     assert not passed
-    assert re.fullmatch(
-        r"ibana_invoices: the body \(\d+ bytes\) is not JSON: check `ibana\.api_url`, for something else may answer there",
-        lines[0],
-    )
+    why = r"the body \(\d+ bytes\) is not JSON: check `ibana\.api_url`, for something else may answer there"
+    assert re.fullmatch(f"ibana_invoices: {why}", lines[0])
     assert len(asked(box)) == 1
 
 
@@ -416,6 +411,11 @@ def test_a_catalog_that_is_none_is_told_instead(box, run_tap):
     done = run_tap("--test", "--config", faulty.settings(box, "ibana"), "--catalog", [])
     assert done.returncode == 1
     assert "--catalog is not a JSON object" in done.stderr
+
+
+def test_the_help_says_what_it_does():
+    options = {option.name: option for option in TapInvoices.get_singer_command().params}
+    assert options["test"].help.startswith("Ask each provider once")
 
 
 def test_schemas_are_still_written_alone(box, run_tap):

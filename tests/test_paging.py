@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from tap_invoices.errors import PagingError
 from tap_invoices.paging import CursorPaginator, NumberPaginator, Page
 from tap_invoices.providers import exsited, i3dnet, ibana
 from tap_invoices.seen import Seen
+from tests.faulty import fresh_seeds
 
 KINDS = {"exsited": exsited.Paginator, "ibana": ibana.Paginator, "i3dnet": i3dnet.Paginator}
 COUNTED = ("exsited", "ibana")
@@ -60,7 +62,8 @@ def read(pages, answer, between=lambda: None, most=10_000):
     pytest.fail(f"no end after {most} requests")
 
 
-moves = st.tuples(st.sampled_from(["insert", "delete", "append"]), st.integers(0, 60), st.integers(1, 15))
+KINDS_OF_MOVES = ("insert", "delete", "append")
+moves = st.tuples(st.sampled_from(KINDS_OF_MOVES), st.integers(0, 60), st.integers(1, 15))
 """What happens to the list, where, and to how many rows."""
 bursts = st.lists(moves, max_size=4)
 
@@ -121,49 +124,108 @@ def test_nothing_that_stayed_is_missed(kind, count, page_size, cap, turns):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(count=st.integers(0, 60), page_size=st.integers(2, 12), at=st.integers(1, 8), burst=moves)
+@given(count=st.integers(0, 60), page_size=st.integers(4, 12), at=st.integers(1, 8), kind_of_move=moves)
 @settings(max_examples=300)
-def test_one_move_is_no_reason_to_fail(kind, count, page_size, at, burst):
+def test_one_move_is_no_reason_to_fail(kind, count, page_size, at, kind_of_move):
+    """Unless it puts just so many rows in front that a page comes again, which is refused."""
     server = Server(kind, list(range(count)))
     begin, new, turn = list(server.rows), itertools.count(1000), itertools.count()
 
     def between():
         if next(turn) == at:
-            move(server.rows, burst, new)
+            move(server.rows, kind_of_move, new)
 
-    found = read(paginator(kind, page_size), server.answer, between)
-    assert stayed(begin, server.rows) <= set(found)
+    try:
+        found = read(paginator(kind, page_size), server.answer, between)
+    except PagingError:
+        if kind_of_move[0] != "insert":
+            raise
+    else:
+        assert stayed(begin, server.rows) <= set(found)
 
 
-@pytest.mark.parametrize("kind", COUNTED)
-@given(
-    count=st.integers(0, 80),
-    page_size=st.integers(1, 10),
-    cap=st.integers(2, 20),
-    data=st.data(),
-)
-@settings(max_examples=300)
-def test_pages_fetched_ahead_in_any_order_miss_nothing(kind, count, page_size, cap, data):
-    """As the tap fetches: some pages ahead, each at its own moment, while the list moves."""
-    server = Server(kind, list(range(count)), cap if kind == "exsited" else 10**9)
+@pytest.mark.parametrize("kind", KINDS)
+@given(count=st.integers(0, 150), page_size=st.integers(8, 30), seed=st.integers(0, 1000))
+def test_a_row_deleted_before_every_request_is_no_reason_to_fail(kind, count, page_size, seed):
+    server, die = Server(kind, list(range(count))), Random(seed)  # noqa: S311
+    found = read(
+        paginator(kind, page_size),
+        server.answer,
+        lambda: server.rows and server.rows.pop(die.randrange(len(server.rows))),
+    )
+    assert set(server.rows) <= set(found)
+
+
+def test_rows_beyond_a_gap_are_no_place_to_go_on_from():
+    """A page beyond a gap was seen; while the tap steps back, that page's rows come to where it looks."""
+    server, pages = Server("exsited", list(range(40))), paginator("exsited", 10)
+    deletions = iter([(), (), (0, 1, 2), tuple(range(3, 13))])
+
+    def between():
+        for row in next(deletions, ()):
+            server.rows.remove(row)
+
+    assert set(read(pages, server.answer, between)) == set(range(40))
+
+
+def test_the_last_row_alone_is_the_end_only_where_it_was_asked_for():
+    """Pages of one row: what is left of the list has come to its front."""
+    server, pages = Server("exsited", list(range(4))), paginator("exsited", 1)
+    between = itertools.count(1)
+
+    def delete_first_two():
+        if next(between) == 4:
+            del server.rows[:2]
+
+    assert 3 in read(pages, server.answer, delete_first_two)
+
+
+@pytest.mark.parametrize(("page_size", "cap"), [(3, 2), (2, 10), (4, 3)])
+def test_i3dnet_tells_a_shift_from_an_ignored_range(page_size, cap):
+    """One row comes in front, and the second page starts with the first page's first row."""
+    server, turn = Server("i3dnet", list(range(9)), cap), itertools.count()
+
+    def between():
+        if next(turn) == 1:
+            server.rows[:0] = range(100, 99 + min(page_size, cap))
+
+    assert set(range(9)) <= set(read(paginator("i3dnet", page_size), server.answer, between))
+
+
+def history_ahead(kind, seed):
+    """Read a list as the tap does, some pages ahead and each at its own moment, while it moves; tell what was lost."""
+    die = Random(seed)  # noqa: S311
+    count, page_size = die.randint(2, 40), die.randint(1, 8)
+    server = Server(kind, list(range(count)), die.randint(2, 12) if kind == "exsited" else 10**9)
     staying, new, pages = set(server.rows), itertools.count(1000), paginator(kind, page_size)
-    fetched, found = {}, []
-    for _ in range(500):
-        if pages.finished:
-            break
+    fetched, found, left = {}, [], die.randint(1, 6)
+    while not pages.finished:
+        assert len(server.asked) < 1000, "it goes round"
         wanted = [pages.current_value, *pages.ahead(3)]
-        fetched = {window: page for window, page in fetched.items() if window in wanted}
-        for window in data.draw(st.permutations([window for window in wanted if window not in fetched])):
-            if data.draw(st.booleans()):
-                move(server.rows, data.draw(moves), new)
+        fetched = {window: came for window, came in fetched.items() if window in wanted}
+        missing = [window for window in wanted if window not in fetched]
+        for window in die.sample(missing, len(missing)):
+            if left and die.random() < 0.5:
+                left -= 1
+                move(server.rows, (die.choice(KINDS_OF_MOVES), die.randint(0, count), die.randint(1, 9)), new)
                 staying.intersection_update(server.rows)
             fetched[window] = server.answer(window)
         try:
             found += pages.advance(fetched.pop(pages.current_value))
         except PagingError:
-            return
-    assert pages.finished
-    assert staying <= set(found)
+            return set()
+    return staying - set(found)
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_pages_fetched_ahead_in_any_order_miss_nothing(kind):
+    assert not [seed for seed in range(4_000) if history_ahead(kind, seed)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", COUNTED)
+def test_pages_fetched_ahead_in_any_order_miss_nothing_at_length(kind):
+    assert not [seed for seed in fresh_seeds(100_000) if history_ahead(kind, seed)]
 
 
 @given(count=st.integers(0, 300), page_size=st.integers(2, 40), cap=st.integers(2, 60))
@@ -182,7 +244,7 @@ def test_what_is_fetched_ahead_is_what_is_asked_for(count, page_size, cap):
 @settings(max_examples=1000)
 def test_numbered_windows_overlap_and_get_on(page_size, position, cap):
     pages = paginator("ibana", page_size)
-    pages._place.cap = min(cap or 0, page_size)
+    pages._place.cap = min(cap or 0, page_size)  # noqa: SLF001
     window = pages.plan(position)
     assert window.start % window.size == 0
     assert window.start < position < window.start + window.size, "it holds the row before, and gets on"
@@ -209,12 +271,14 @@ def test_a_base_class_does_not_page():
 def until_error(pages, answer, most=60):
     """Read until the paging refuses; return the pages that came and the error."""
     came = []
-    with pytest.raises(PagingError) as caught:
-        while not pages.finished:
-            assert len(came) < most, "it goes round"
-            came.append(answer(len(came), pages.current_value))
+    while not pages.finished:
+        assert len(came) < most, "it goes round"
+        came.append(answer(len(came), pages.current_value))
+        try:
             pages.advance(came[-1])
-    return came, str(caught.value)
+        except PagingError as error:
+            return came, str(error)
+    pytest.fail("the list ended")
 
 
 def first_repeated(came):
@@ -229,9 +293,9 @@ def first_repeated(came):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("total", [1000, 21])
-@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("turns", [1, 2])
 def test_offset_pages_in_turns_end_soon(kind, turns, total):
-    """The server gives A, B, A, B … whatever is asked for, each as large as asked for."""
+    """The server gives A, A, A … or A, B, A, B … whatever is asked for, each as large as asked for."""
 
     def answer(number, window):
         first = number % turns * 10
@@ -246,8 +310,12 @@ def test_offset_pages_in_turns_end_soon(kind, turns, total):
 @pytest.mark.parametrize("kind", KINDS)
 @given(page_size=st.integers(2, 30), sent=st.integers(2, 30), turns=st.integers(1, 4), slack=st.integers(0, 1))
 def test_pages_that_ignore_the_window_end_soon(kind, page_size, sent, turns, slack):
-    """Pages of the server's own size, in turns: overlapping by chance or not."""
+    """Pages of the server's own size, in turns: overlapping by chance or not.
+
+    Pages that overlap, and more than two in turns, look like a list that moves: those take a little longer.
+    """
     step = max(1, sent - slack)
+    soon = SOON if turns <= 2 and not slack else 3 * SOON
 
     def answer(number, _window):
         first = number % turns * step
@@ -255,16 +323,15 @@ def test_pages_that_ignore_the_window_end_soon(kind, page_size, sent, turns, sla
         return page(range(first, first + sent), 10_000 if kind in COUNTED else None, more)
 
     pages, came = paginator(kind, page_size), []
-    try:
-        while not pages.finished:
-            came.append(answer(len(came), pages.current_value))
-            assert len(came) <= first_repeated(came) + SOON
+    while not pages.finished:
+        came.append(answer(len(came), pages.current_value))
+        assert len(came) <= first_repeated(came) + soon
+        try:
             pages.advance(came[-1])
-    except PagingError as error:
-        assert any(character.isdigit() for character in str(error))
-    else:
-        assert kind == "i3dnet", "a list that counts its rows may not end in the middle"
-        assert turns == 1, "the same rows again can be all there is, pages in turns cannot"
+        except PagingError:
+            return
+    assert kind == "i3dnet", "a list that counts its rows may not end in the middle"
+    assert turns == 1 or sent > page_size, "the same rows again can be all there is, pages in turns cannot"
 
 
 @pytest.mark.parametrize("kind", COUNTED)
@@ -332,9 +399,7 @@ def cursors(answers, most=60):
 @pytest.mark.parametrize("turns", [1, 2, 3, 5])
 @pytest.mark.parametrize("total", [None, 1000])
 def test_repeated_cursors_end_soon(turns, total):
-    came, message = cursors(
-        lambda number, _: page(range(number * 10, number * 10 + 10), total, f"c{number % turns}")
-    )
+    came, message = cursors(lambda number, _: page(range(number * 10, number * 10 + 10), total, f"c{number % turns}"))
     assert len(came) <= turns + SOON
     assert "c0" in message, "it names the cursor"
 

@@ -325,6 +325,15 @@ def test_twenty_five_invoices_hold_all_oddities(client, box):
     }
 
 
+def test_answers_leave_the_book_as_it_is(client, box):
+    book = box.book("i3dnet")
+    key = list(book.invoices)[4]
+    version = book.invoices.version
+    assert client.get(f"{LISTS['i3dnet']}/{key}").status_code == 200
+    assert client.get(f"{LISTS['i3dnet']}/1").status_code == 404
+    assert book.invoices.version == version
+
+
 def test_i3dnet_types_differ_between_list_and_details(client, box):
     first = client.rows("i3dnet")[0]
     details = client.get(f"{LISTS['i3dnet']}/{first['id']}").json()

@@ -12,12 +12,14 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
 from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
+
+if TYPE_CHECKING:
+    import requests
 
 PAGE = 100
 SPANS = 16
@@ -98,13 +100,13 @@ def exsited(path: str, selector: dict[str, Any]) -> dict[str, Any]:
 def manifest(kind: str, workers: int, since: datetime, until: datetime) -> dict[str, Any]:
     """Return the whole manifest."""
     key = "{{ stream_partition.parent }}"
-    pdf = {"type": "RecordSelector", "extractor": {"type": "CustomRecordExtractor", "class_name": "airbyte.PdfExtractor"}}
+    pdf = {"type": "CustomRecordExtractor", "class_name": "airbyte.PdfExtractor"}
     if kind == "list":
         wanted = ibana(since, until)
     elif kind == "details":
         wanted = exsited(f"exsited/api/v3/invoices/{key}", dpath("invoice"))
     else:
-        wanted = exsited(f"exsited/api/v2/invoices/{key}/pdf", pdf)
+        wanted = exsited(f"exsited/api/v2/invoices/{key}/pdf", {"type": "RecordSelector", "extractor": pdf})
     return {
         "version": "7.0.0",
         "type": "DeclarativeSource",

@@ -99,7 +99,8 @@ def documents(client: Client, url: str) -> Iterator[Row]:
     """Yield Exsited's PDFs as base64."""
     ids = exsited_ids(client, url)
     bodies = client.bodies(f"{url}/exsited/api/v2/invoices/{key}/pdf" for key in ids)
-    return ({"id": key, "content_base64": base64.b64encode(body).decode()} for key, body in zip(ids, bodies, strict=True))
+    for key, body in zip(ids, bodies, strict=True):
+        yield {"id": key, "content_base64": base64.b64encode(body).decode()}
 
 
 KINDS = {"list": invoices, "details": details, "documents": documents}

@@ -7,6 +7,7 @@ parallelized, lists are cut into as many spans of time, and nested values stay i
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import sys
 from datetime import datetime
@@ -29,7 +30,7 @@ def ibana(since: datetime, until: datetime, workers: int) -> list[dict[str, Any]
     edges = [since + (until - since) * number / workers for number in range(workers + 1)]
     spans = [
         {"take": PAGE, "updatedFrom": f"{first:%FT%T.001Z}", "updatedTo": f"{last:%FT%T.000Z}"}
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in itertools.pairwise(edges)
     ]
     spans[0]["updatedFrom"] = f"{since:%FT%T.000Z}"
     return [
@@ -74,7 +75,8 @@ def main() -> None:
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     if workers:
         os.environ["EXTRACT__WORKERS"] = os.environ["EXTRACT__MAX_PARALLEL_ITEMS"] = number
-        os.environ["NORMALIZE__WORKERS"] = str(os.cpu_count())
+        if kind == "list":  # elsewhere the processes cost more than they bring
+            os.environ["NORMALIZE__WORKERS"] = str(os.cpu_count())
         os.environ["DATA_WRITER__DISABLE_COMPRESSION"] = "true"
     spans = datetime.fromisoformat(since), datetime.fromisoformat(until)
     config: Any = {"client": {"base_url": f"{url}/"}, "resources": resources(kind, *spans, workers)}

@@ -7,13 +7,15 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import requests
 from singer_sdk import RESTStream, SchemaDirectory, StreamSchema, Tap
 from singer_sdk import typing as th
 from singer_sdk.authenticators import BearerTokenAuthenticator
 from singer_sdk.pagination import BaseOffsetPaginator, BasePageNumberPaginator
+
+if TYPE_CHECKING:
+    import requests
 
 SCHEMAS = SchemaDirectory(Path(__file__).parents[2] / "schemas")
 PAGE = 100
@@ -120,7 +122,7 @@ class TapPlain(Tap):
     ).to_dict()
 
     def discover_streams(self) -> list[Any]:
-        kinds = {
+        kinds: dict[str, list[Any]] = {
             "list": [IbanaInvoicesStream],
             "details": [ExsitedInvoicesStream, ExsitedInvoiceDetailsStream],
             "documents": [ExsitedInvoicesStream, ExsitedInvoiceDocumentsStream],

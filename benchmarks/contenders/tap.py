@@ -6,23 +6,31 @@ import json
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.workloads import Workload
-
-CONNECTIONS = 16
-"""For the workloads that the others do with 16, too; elsewhere the default stays."""
+if TYPE_CHECKING:
+    from benchmarks.workloads import Workload
 
 STREAMS = {"list": "ibana_invoices", "details": "exsited_invoice_details", "documents": "exsited_invoice_documents"}
 
 
-def command(providers: Sequence[str]) -> Callable[[Path, Workload, str, Path], list[str]]:
-    """Return what makes the command line, for some of the providers where the workload has all."""
+def command(providers: Sequence[str], connections: int) -> Callable[[Path, Workload, str, Path], list[str]]:
+    """Return what makes the command line.
+
+    Args:
+        providers: Which ones, where the workload has all.
+        connections: How many, where it has one; elsewhere the default stays.
+    """
 
     def make(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
         wanted = providers if work.kind == "all" else [STREAMS[work.kind].partition("_")[0]]
         config, catalog = folder / "config.json", folder / "catalog.json"
-        config.write_text(json.dumps(settings(wanted, work, work.url(root), folder)))
+        own: dict[str, Any]
+        if work.kind == "all":
+            own = {"documents": {"mode": "files", "url": f"file://{folder}/documents"}}
+        else:
+            own = {"max_connections": connections, "documents": {"mode": "inline"}}
+        config.write_text(json.dumps({**_providers(wanted, work.url(root)), **own}))
         program = [str(python.parent / "tap-invoices"), "--config", str(config)]
         catalog.write_text(json.dumps(_catalog(program, STREAMS.get(work.kind))))
         return [*program, "--catalog", str(catalog)]
@@ -30,31 +38,23 @@ def command(providers: Sequence[str]) -> Callable[[Path, Workload, str, Path], l
     return make
 
 
-def settings(providers: Sequence[str], work: Workload, url: str, folder: Path) -> dict[str, Any]:
-    """Return the tap's settings."""
-    all_providers: dict[str, dict[str, str]] = {
+def _providers(names: Sequence[str], url: str) -> dict[str, Any]:
+    """Return the settings of providers."""
+    sign_in = {"client_id": "a", "client_secret": "benchmark", "redirect_uri": "https://example.com"}
+    settings = {
         "covage": {"api_url": f"{url}/covage", "auth_url": f"{url}/covage", "username": "a", "password": "benchmark"},
-        "exsited": {
-            "api_url": f"{url}/exsited",
-            "client_id": "a",
-            "client_secret": "benchmark",
-            "redirect_uri": "https://example.com",
-        },
+        "exsited": {"api_url": f"{url}/exsited", **sign_in},
         "i3dnet": {"api_url": f"{url}/i3dnet", "token": "benchmark"},
         "ibana": {"api_url": f"{url}/ibana", "token": "benchmark"},
         "matas": {"api_url": f"{url}/matas", "token": "benchmark"},
     }
-    config: dict[str, Any] = {name: all_providers[name] for name in providers}
-    if work.kind == "all":
-        config["documents"] = {"mode": "files", "url": f"file://{folder}/documents"}
-    else:
-        config |= {"max_connections": CONNECTIONS, "documents": {"mode": "inline"}}
-    return config
+    return {name: settings[name] for name in names}
 
 
 def _catalog(program: list[str], only: str | None) -> dict[str, Any]:
     """Return what the tap discovers, with one stream selected, or all."""
-    found = subprocess.run([*program, "--discover"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = [*program, "--discover"]
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603
     catalog: dict[str, Any] = json.loads(found.stdout)
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:

@@ -43,6 +43,8 @@ class Paginator(OffsetPaginator):
     """
 
     _first_key: Any = None
+    _suspects = False
+    """Whether a later page began with the first row of all: either rows came before it, or the range is ignored."""
 
     @override
     def ends(self, page: Page, position: int, *, brought_rows: bool) -> bool:
@@ -50,18 +52,23 @@ class Paginator(OffsetPaginator):
 
     @override
     def advance(self, page: Page) -> list[Any]:
-        window = self.current_value
-        if self._first_key is None:
-            self._first_key = page.keys[0] if page.keys else None
-        elif window.start and page.keys[:1] == [self._first_key] and not self.is_stepping_back:
+        asked, begins_again = self.current_value, page.keys[:1] == [self._first_key]
+        if self._suspects and begins_again:
             return self._end_of_unranged(page)
+        if asked.start and begins_again and not (self.is_stepping_back or self._suspects):
+            self._suspects, self.current_value = True, self.plan(0)
+            return []
+        self._suspects = False
+        if asked.start == 0 and page.keys:
+            self._first_key = page.keys[0]
         rows = super().advance(page)
-        self.finished = self.finished or len(page.rows) > window.size
+        self.finished = self.finished or len(page.rows) > max(asked.size, _RANGE_BY_DEFAULT)
         return rows
 
     def _end_of_unranged(self, page: Page) -> list[Any]:
-        if len(page.rows) in {_RANGE_BY_DEFAULT, self.page_size, self.current_value.size}:
-            msg = f"rows {self.current_value.start} and on are the first ones again: the server ignores RANGED-DATA"
+        may_be_cut = len(page.rows) in {_RANGE_BY_DEFAULT, self.page_size}
+        if may_be_cut or len(page.rows) < len(self.seen):
+            msg = f"row {self.position} and on are the first ones again: the server ignores RANGED-DATA"
             raise PagingError(msg)
         self.finished = True
         return self._fresh(page)

@@ -39,6 +39,7 @@ class Invoices(PagedListStream):
     path = "/v1/invoice"
     primary_keys = ("id",)
     replication_key = "updatedAt"
+    verbatim_rows = "data"
 
     @override
     def new_paginator(self) -> Paginator:

@@ -1,0 +1,130 @@
+"""What the tap is to reach, as ratios of medians in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.workloads import PEERS, PROVIDERS, WORKLOADS
+
+if TYPE_CHECKING:
+    from benchmarks.figures import Figures
+
+_BY_KEY = {work.key: work for work in WORKLOADS}
+_BYTES_AN_INVOICE = 16
+_MOST_MEGABYTES = 120
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure to reach.
+
+    Args:
+        title: What is compared.
+        wanted: The bound, in words.
+        value: Computes the figure; None if a part of it was not measured.
+        is_reached: Tells whether it is good enough.
+        unit: Stands after the figure.
+    """
+
+    title: str
+    wanted: str
+    value: Callable[[Figures], float | None]
+    is_reached: Callable[[float], bool]
+    unit: str = " times"
+
+    def shown(self, value: float) -> str:
+        """Return a figure as text."""
+        return f"{value:.2f}{self.unit}" if self.unit == " times" else f"{value:.0f}{self.unit}"
+
+
+def _work_ratio(key: str, slow: str, fast: str) -> Callable[[Figures], float | None]:
+    """Return the seconds of one contender over those of another, start-up aside."""
+
+    def value(figures: Figures) -> float | None:
+        if not (figures.has(key, slow) and figures.has(key, fast)):
+            return None
+        first, second = figures.work(_BY_KEY[key], slow), figures.work(_BY_KEY[key], fast)
+        return None if first is None or second is None else first / second
+
+    return value
+
+
+def _best_peer(key: str) -> Callable[[Figures], float | None]:
+    """Return the seconds of the best of dlt and Airbyte over the tap's, whole processes."""
+
+    def value(figures: Figures) -> float | None:
+        peers = [figures.seconds(key, peer) for peer in PEERS if figures.has(key, peer) and figures.is_whole(key, peer)]
+        return min(peers) / figures.seconds(key, "tap") if peers else None
+
+    return value
+
+
+def _slowest_provider(figures: Figures) -> float | None:
+    """Return the seconds of all providers together over those of the slowest alone."""
+    alone = [figures.seconds("W5", f"tap-{name}") for name in PROVIDERS if figures.has("W5", f"tap-{name}")]
+    return figures.seconds("W5", "tap") / max(alone) if alone else None
+
+
+def _growth(figures: Figures) -> float | None:
+    """Return the peak at the most invoices over what that at the fewest allows."""
+    few, many = "W6-10k", "W6-1M"
+    if not (figures.has(few) and figures.has(many)):
+        return None
+    more = figures.count(many) - figures.count(few)
+    return _peak(figures, many) / (1.1 * _peak(figures, few) + _BYTES_AN_INVOICE * more)
+
+
+def _most_memory(figures: Figures) -> float | None:
+    return _peak(figures, "W6-1M") / 1e6 if figures.has("W6-1M") else None
+
+
+def _peak(figures: Figures, key: str) -> float:
+    return figures.median(key, "tap", "peak")
+
+
+def _speed(key: str, over_plain: float, over_peers: float, bare: Target) -> tuple[Target, ...]:
+    return (
+        Target(
+            f"{key}: against the plain SDK tap, start-up aside",
+            f"at least {over_plain} times",
+            _work_ratio(key, "plain", "tap"),
+            lambda value: value >= over_plain,
+        ),
+        Target(
+            f"{key}: against the best of dlt and Airbyte, whole processes",
+            f"at least {over_peers} times",
+            _best_peer(key),
+            lambda value: value >= over_peers,
+        ),
+        bare,
+    )
+
+
+def _beside_16(key: str, most: float) -> Target:
+    title = f"{key}: seconds beside the bare loop with 16 threads, start-up aside"
+    return Target(title, f"at most {most} times", _work_ratio(key, "tap", "bare-16"), lambda value: value <= most)
+
+
+_W1_BARE = Target(
+    "W1: records a second beside the bare loop with one socket, start-up aside",
+    "at least 0.5 times",
+    _work_ratio("W1", "bare-1", "tap"),
+    lambda value: value >= 0.5,
+)
+
+TARGETS = (
+    *_speed("W1", 7, 4, _W1_BARE),
+    *_speed("W2", 12, 2.5, _beside_16("W2", 1.5)),
+    *_speed("W3", 14, 1.5, _beside_16("W3", 1.2)),
+    *_speed("W4", 13, 1.5, _beside_16("W4", 1.2)),
+    Target("W5: all providers beside the slowest alone", "at most 1.15 times", _slowest_provider, lambda v: v <= 1.15),
+    Target(
+        "W6: peak memory at the most invoices, beside 1.1 of that at the fewest and 16 bytes for each more",
+        "at most 1 times",
+        _growth,
+        lambda value: value <= 1,
+    ),
+    Target("W6: peak memory", "under 120 MB", _most_memory, lambda value: value < _MOST_MEGABYTES, " MB"),
+)

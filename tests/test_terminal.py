@@ -1,0 +1,377 @@
+"""What people see: live lines on a terminal, and logs that stay short elsewhere."""
+
+import fcntl
+import io
+import json
+import logging
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from contextlib import nullcontext, redirect_stdout
+from unittest.mock import Mock
+
+import pytest
+
+from tap_invoices import live, logs, terminal
+from tap_invoices.ledger import Account
+from tap_invoices.sandbox import Sandbox
+from tap_invoices.tap import TapInvoices
+from tests import faulty
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
+"""What hides the cursor, and shows it again."""
+
+
+class Terminal:
+    """A terminal of its own, with all that was written to it."""
+
+    def __init__(self, columns=120, rows=40):
+        self._ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._bytes = bytearray()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        while True:
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:  # nobody writes any more
+                return
+            self._bytes += data
+
+    def close(self):
+        """Wait for all that was written."""
+        os.close(self.theirs)
+        self._reader.join()
+        os.close(self._ours)
+
+    @property
+    def raw(self):
+        return self._bytes.decode()
+
+    @property
+    def text(self):
+        return ESCAPES.sub("", self.raw)
+
+    @property
+    def frames(self):
+        """All that was drawn: for each time, stream → line."""
+        return [
+            {line.split()[0]: line for line in frame.splitlines()[1:] if line and " | " not in line}
+            for frame in re.split(r"stream +records", self.text)[1:]
+        ]
+
+    @property
+    def last(self):
+        """The lines that stay."""
+        return self.frames[-1]
+
+
+@pytest.fixture
+def show(tmp_path):
+    """Run a sync as a process with stderr on a terminal, and return exit code, terminal and what went to stdout."""
+
+    def run(config, streams=None, then=lambda _process: None, stdout=None, **variables):
+        screen, out = Terminal(), tmp_path / "out"
+        environment = faulty.environment(**{"TERM": "xterm-256color", **variables})
+        command = faulty.command(tmp_path, config, streams=streams)
+        with (
+            out.open("wb") as file,
+            subprocess.Popen(  # noqa: S603
+                command, stdout=screen.theirs if stdout == "terminal" else file, stderr=screen.theirs, env=environment
+            ) as process,
+        ):
+            then(process)
+        screen.close()
+        return process.returncode, screen, [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+
+    return run
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    """Run a sync in this process with stderr on a terminal, and return the terminal."""
+
+    def run(config, streams=None, **size):
+        screen, fd_2 = Terminal(**size), os.dup(2)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        os.dup2(screen.theirs, 2)
+        with os.fdopen(2, "w", encoding="utf-8", closefd=False) as stderr, monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", stderr)
+            handler = logging.StreamHandler(stderr)
+            logging.getLogger().addHandler(handler)
+            with faulty.own_signals(), redirect_stdout(io.StringIO()):
+                tap = TapInvoices(config=config, catalog=streams and faulty.catalog(config, streams))
+                with terminal.shown(tap.streams.values()):
+                    tap.sync_all()
+            tap.close()
+            assert handler.stream is stderr
+            logging.getLogger().removeHandler(handler)
+        os.dup2(fd_2, 2)
+        os.close(fd_2)
+        screen.close()
+        return screen
+
+    return run
+
+
+# Live lines
+
+
+def test_each_selected_stream_has_a_line(box, show):
+    code, screen, messages = show(faulty.settings(box), faulty.STREAMS)
+    assert code == 0
+    assert list(screen.last) == [message["stream"] for message in messages if message["type"] == "SCHEMA"]
+    assert all("complete" in line for line in screen.last.values())
+    emitted = [message["stream"] for message in messages if message["type"] == "RECORD"]
+    for name, line in screen.last.items():
+        assert int(line.split()[1]) == emitted.count(name)
+
+
+def test_a_signal_leaves_terminal_and_messages_in_order(show):
+    with Sandbox(invoices=2000, latency=0.3) as slow:
+
+        def stop(process):
+            while len(slow.requests) < 5:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+
+        code, screen, messages = show(faulty.settings(slow), then=stop)
+    assert code == 128 + signal.SIGTERM
+    assert screen.raw.count(HIDDEN) == screen.raw.count(SHOWN) == 1
+    assert "Stopped by SIGTERM" in screen.text
+    assert messages[-1]["type"] == "STATE"
+
+
+def test_a_failure_is_told_in_its_line_and_after_all_of_them(box, show):
+    box.faults.add(provider="matas", path="/invoice/", times=None, action={"status": 403})
+    code, screen, _ = show(faulty.settings(box, "matas"), TAP_INVOICES_LOGLEVEL="debug")
+    assert code == 1
+    assert re.search(r"failed, \d+ s", screen.last["matas_invoice_details"])
+    assert "complete" in screen.last["matas_invoices"]
+    assert screen.text.rindex("1 of 2 streams are not whole") > screen.text.rindex("failed, ")
+    assert screen.raw.index(HIDDEN) < screen.raw.index(SHOWN)
+    assert "sandbox-matas" not in screen.text  # nor any other secret
+
+
+def test_pages_and_items_are_told_of_how_many(box, watch):
+    config = faulty.settings(box, "covage", "i3dnet")
+    config["covage"]["page_size"] = config["i3dnet"]["page_size"] = 10
+    last = watch(config).last
+    assert "page 3 of 3 " in last["covage_invoices"]
+    assert "page 3 " in last["i3dnet_invoices"]  # which tells no total
+    assert " 25 of 25 " in last["i3dnet_invoice_details"]
+
+
+def test_logs_stand_above_the_lines_and_are_whole(box, watch, caplog):
+    caplog.set_level(logging.INFO)
+    screen = watch(faulty.settings(box, "ibana"), columns=60)
+    (entry,) = re.findall(r"LEDGER: (.*)\n", screen.text)
+    assert json.loads(entry)["stream"] == "ibana_invoices"
+    assert screen.text.rindex("LEDGER") < screen.text.rindex("complete, ")
+
+
+def test_retries_and_waits_are_told(box, watch):
+    box.faults.add(provider="ibana", action={"status": 503, "headers": {"Retry-After": "1"}})
+    screen = watch(faulty.settings(box, "ibana", max_retry_seconds=20))
+    assert re.search(r"ibana_invoices .* waits [12] s, 1 retries", screen.text)
+    assert re.search(r"complete, \d+ s, 1 retries", screen.last["ibana_invoices"])
+
+
+def test_a_rate_is_told_while_rows_come(watch):
+    with Sandbox(invoices=40, latency=0.15) as slow:
+        config = faulty.settings(slow, "covage")
+        config["covage"]["page_size"] = 5
+        screen = watch(config)
+    assert re.search(r"covage_invoices .* [1-9]\d*/s reading", screen.text)
+    assert "/s" not in screen.last["covage_invoices"]
+
+
+@pytest.mark.parametrize("columns", [100, 80, 40, 20])
+def test_lines_are_never_longer_than_the_terminal(box, watch, columns):
+    screen = watch(faulty.settings(box), faulty.STREAMS, columns=columns)
+    lines = ESCAPES.sub("", screen.raw.rpartition("records")[2]).splitlines()[1:]
+    assert len(lines) == len(faulty.STREAMS)
+    assert all(len(line) <= columns for line in lines)
+    assert all(line.split()[1].isdecimal() for line in lines)
+
+
+def test_no_more_lines_are_drawn_than_the_terminal_has(watch):
+    with Sandbox(invoices=25, latency=0.1) as slow:
+        screen = watch(faulty.settings(slow), rows=6)
+    *before, last = screen.frames
+    assert {len(frame) for frame in before} == {5}
+    assert len(last) == 9
+
+
+def test_lines_of_streams_that_have_ended_make_room_first(watch):
+    with Sandbox(invoices=25, latency=0.1) as slow:
+        slow.faults.add(provider="matas", action={"delay": 1})
+        screen = watch(faulty.settings(slow), rows=6)
+    assert list(screen.frames[-2])[-2:] == ["matas_invoices", "matas_invoice_details"]
+
+
+# Where there are none
+
+
+def test_a_terminal_that_gets_the_messages_too_is_left_to_the_logs(box, show):
+    code, screen, _ = show(faulty.settings(box, "ibana"), stdout="terminal")
+    assert code == 0
+    assert HIDDEN not in screen.raw
+    assert "LEDGER" in screen.text
+
+
+@pytest.mark.parametrize(
+    ("terminals", "name", "rich", "expected"),
+    [
+        (("stderr",), "xterm", "there", live.LiveLines),
+        ((), "xterm", "there", nullcontext),
+        (("stderr", "stdout"), "xterm", "there", nullcontext),
+        (("stderr",), "dumb", "there", nullcontext),
+        (("stderr",), "xterm", None, nullcontext),
+    ],
+)
+def test_when_there_are_lines(monkeypatch, terminals, name, rich, expected):
+    for stream in ("stderr", "stdout"):
+        monkeypatch.setattr(sys, stream, Mock(isatty=lambda stream=stream: stream in terminals))
+    monkeypatch.setenv("TERM", name)
+    monkeypatch.setattr(terminal, "find_spec", lambda _: rich)
+    assert isinstance(terminal.shown([]), expected)
+
+
+# One line
+
+
+@pytest.fixture
+def line(box):
+    """A line of a list with pages, and its account."""
+    with faulty.own_signals():
+        stream = TapInvoices(config=faulty.settings(box, "covage")).streams["covage_invoices"]
+    return live.Line(stream), stream.account
+
+
+def test_a_stream_that_has_not_begun_is_queued(line):
+    told, _ = line
+    assert told.cells() == {"records": "0", "read": "", "rate": ""}
+    assert told.state().plain == "queued"
+
+
+def test_counts_are_told(line):
+    told, account = line
+    account.count(requests=13, read=1250)
+    account.expected, account.emitted = 100_000, 1200
+    assert told.cells() | {"rate": ""} == {"records": "1,200", "read": "page 13 of 1,000", "rate": ""}
+    assert told.state().plain == "reading"
+    account.count(read=98_750)
+    assert told.state().plain == "writing"
+    account.count(failed=2, gone=1)
+    account.end("partial")
+    assert told.state().plain == "partial, 0 s, 2 failed, 1 gone"
+    assert told.cells()["rate"] == ""
+
+
+def test_the_rate_is_that_of_the_last_seconds(line, monkeypatch):
+    told, account = line
+    clock = iter([0.0, 1.0, 2.0, 8.0])
+    monkeypatch.setattr("tap_invoices.live.time.monotonic", lambda: next(clock))
+    rates = []
+    for rows in (0, 100, 100, 0):
+        account.read += rows
+        rates.append(told.cells()["rate"])
+    assert rates == ["", "100/s", "100/s", ""]
+
+
+def test_a_wait_is_told_until_it_is_over():
+    account = Account("a_stream")
+    account.wait(0.05)
+    account.wait(0.01)
+    assert 0.0 < account.waiting <= 0.05
+    assert account.retries == 2
+    time.sleep(0.06)
+    assert account.waiting == 0.0
+
+
+# Logs
+
+
+@pytest.mark.parametrize("invoices", [25, 100])
+def test_a_sync_of_all_streams_fits_on_two_screens_however_much_there_is(tmp_path, invoices):
+    with Sandbox(invoices=invoices) as served:
+        done = faulty.process(tmp_path, faulty.settings(served), streams=faulty.STREAMS)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0
+    assert len(lines) < 80
+    assert "METRIC" not in done.stderr
+    assert "\x1b" not in done.stderr
+    for name in faulty.STREAMS:
+        assert sum(f" {name} complete: " in line for line in lines) == 1
+        assert sum('LEDGER: {"sync"' in line and f'"stream": "{name}"' in line for line in lines) == 1
+
+
+def test_metrics_go_where_a_log_configuration_sends_them(box, tmp_path):
+    given = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
+            "file": {"class": "logging.FileHandler", "filename": str(tmp_path / "metrics.log")},
+        },
+        "loggers": {"singer_sdk.metrics": {"level": "INFO", "handlers": ["file"], "propagate": False}},
+        "root": {"level": "INFO", "handlers": ["console"]},
+    }
+    path = tmp_path / "logs.yaml"
+    path.write_text(json.dumps(given), encoding="utf-8")
+    done = faulty.process(tmp_path, faulty.settings(box, "ibana"), SINGER_SDK_LOG_CONFIG=str(path))
+    assert "LEDGER" in done.stderr
+    assert "METRIC" not in done.stderr
+    assert (tmp_path / "metrics.log").read_text("utf-8").count("METRIC: ") == 2
+
+
+@pytest.mark.parametrize(("level", "told"), [(logging.INFO, False), (logging.DEBUG, True)])
+def test_metrics_are_on_stderr_at_debug_alone(monkeypatch, level, told):
+    stderr, elsewhere = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    root, metrics = logging.getLogger(), logging.getLogger("singer_sdk.metrics")
+    monkeypatch.setattr(root, "handlers", [logging.StreamHandler(stderr), logging.StreamHandler(elsewhere)])
+    before = metrics.level
+    metrics.setLevel(level)
+    logs.quieten()
+    metrics.info("METRIC: %s", 1)
+    metrics.setLevel(before)
+    assert ("METRIC" in stderr.getvalue()) is told
+    assert "METRIC" in elsewhere.getvalue()
+
+
+def test_items_that_are_gone_do_not_flood(sync, caplog):
+    with Sandbox(invoices=60) as served:
+        served.faults.add(path=faulty.FOLLOWERS["matas_invoice_details"], times=None, action={"status": 404})
+        run = sync(faulty.settings(served, "matas"))
+    told = [message for message in caplog.messages if message.startswith("matas_invoice_details: ")]
+    assert len(told) == 21
+    assert "left out, for it is gone" in told[19]
+    assert told[20] == "matas_invoice_details: more items could not be had; from here on they are only counted"
+    assert run.account("matas_invoice_details").gone == 60
+
+
+def test_a_long_sync_says_ever_more_seldom_how_far_it_is(sync, caplog, monkeypatch):
+    monkeypatch.setattr("tap_invoices.stream.STATE_SECONDS", -1)
+    caplog.set_level(logging.INFO)
+    with Sandbox(invoices=100) as served:
+        sync(faulty.settings(served, "ibana"))
+    told = [message for message in caplog.messages if message.startswith("ibana_invoices so far: ")]
+    assert [int(message.split()[-2]) for message in told] == [1, 2, 4, 8, 16, 32, 64]
+    assert told[-1] == "ibana_invoices so far: 100 expected, 100 read, 64 emitted"
+
+
+def test_doubling():
+    is_due = logs.Doubling()
+    assert [number for number in range(1, 20) if is_due()] == [1, 2, 4, 8, 16]
