@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
@@ -19,7 +19,6 @@ from tap_invoices.seen import Seen
 Token = TypeVar("Token")
 
 _PAGES_BEYOND_TOTAL = 2
-_IN_VAIN = 2
 
 
 @dataclass(slots=True)
@@ -125,8 +124,8 @@ class _Place:
     """Of the row just before the position."""
     stepping_back: int = 0
     """Steps back since the last page that joined on."""
-    in_vain: int = 0
-    """Times that stepping back brought nothing, since a page last brought new rows."""
+    returns: dict[Hashable, int] = field(default_factory=dict)
+    """Where steps back led that brought nothing, since a page last brought new rows: last key → its position."""
     cap: int = 0
     """Rows that the server really sends at most; 0 while it sends what is asked for."""
 
@@ -176,10 +175,10 @@ class WindowPaginator(Paginator[Window]):
         brought_rows = bool(page.keys) and (place.stepping_back > 0 or page.keys != [place.last_key])
         self._note_cap(page)
         fresh = self._fresh(page)
-        self._refuse_standstill(bool(fresh))
         place.position = self.current_value.start + len(page.rows)
-        place.stepping_back = 0
         place.last_key = page.keys[-1] if page.keys else None
+        self._refuse_standstill(brought_new=bool(fresh))
+        place.stepping_back = 0
         self._go_on(page, brought_rows=brought_rows)
         return fresh
 
@@ -199,17 +198,16 @@ class WindowPaginator(Paginator[Window]):
         if 0 < len(page.rows) < window.size and (not len(self.seen) or more_is_told):
             place.cap = len(page.rows)
 
-    def _refuse_standstill(self, brought_new: bool) -> None:  # noqa: FBT001
+    def _refuse_standstill(self, *, brought_new: bool) -> None:
+        """Refuse to come back in vain to a row that is no nearer to the front: only a list that shrinks goes on."""
         place = self._place
         if brought_new:
-            place.in_vain = 0
+            place.returns.clear()
         elif place.stepping_back:
-            place.in_vain += 1
-        if place.in_vain == _IN_VAIN:
-            msg = (
-                f"pages do not join on at row {place.position}: they repeat, or rows move faster than they can be read"
-            )
-            raise PagingError(msg)
+            if place.returns.get(place.last_key, place.position + 1) <= place.position:
+                msg = f"pages do not join on at row {place.position}: they repeat, whatever is asked for"
+                raise PagingError(msg)
+            place.returns[place.last_key] = place.position
 
     def _go_on(self, page: Page, *, brought_rows: bool) -> None:
         position = self._place.position

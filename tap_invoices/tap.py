@@ -267,7 +267,8 @@ def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
     if file is None:
         return None
     try:
-        value = json.load(file, parse_float=Decimal)
+        with file:
+            value = json.load(file, parse_float=Decimal)
     except ValueError:
         value = None
     if not isinstance(value, dict):
