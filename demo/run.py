@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,8 +59,11 @@ def meltano_run(config: Mapping[str, Any], *, full_refresh: bool) -> int:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_INVOICES_", "TARGET_JSONL_"))}
     env |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     env |= variables("TAP_INVOICES", config)
-    with running([*command, "tap-invoices", "target-jsonl"], env=env) as process:
-        return process.wait()
+    try:
+        with running([*command, "tap-invoices", "target-jsonl"], env=env) as process:
+            return process.wait()
+    finally:  # the catalog of this run selects documents, and would be taken for that of any other
+        shutil.rmtree(ROOT / ".meltano" / "run" / "tap-invoices", ignore_errors=True)
 
 
 @contextmanager

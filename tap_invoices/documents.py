@@ -45,7 +45,7 @@ class DocumentStream(FollowStream, ABC):
         return {"Accept": "application/pdf"}
 
     @override
-    def fetch_item(self, due: Due) -> Batch:
+    def fetch_item(self, due: Due) -> list[Batch]:
         request = self.get_http_request(page=PageContext({self.item_field: due.id}, None))
 
         def read(response: requests.Response) -> Batch:
@@ -55,7 +55,7 @@ class DocumentStream(FollowStream, ABC):
                 row |= self._store.keep(body, row)
                 return Batch([self.complete_row(row, due)], len(row.get("content_base64") or "") + _CHUNK // 64)
 
-        return self.fetch(request, read)
+        return [self.fetch(request, read)]
 
     def _receive(self, response: requests.Response, body: IO[bytes]) -> dict[str, Any]:
         """Take in a response's body and return its type, size and hash.

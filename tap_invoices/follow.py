@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from functools import cached_property
 from itertools import chain
@@ -18,12 +18,16 @@ from tap_invoices.due import Due, DueItems
 from tap_invoices.errors import BodyError, FatalAPIError, GoneError, ProviderDownError, SignInError, SyncError
 from tap_invoices.listing import PagedStream
 from tap_invoices.retry import describe
+from tap_invoices.spool import Spool
 from tap_invoices.stream import Batch, InvoiceStream, Row
 
 if TYPE_CHECKING:
     import requests
 
     from tap_invoices.listing import ListStream
+
+_MEMORY = 1024 * 1024
+"""Bytes of one item's list that wait in memory."""
 
 _ALIKE = 20
 """A stream whose last items, this many, failed alike, ends."""
@@ -75,7 +79,7 @@ class FollowStream(InvoiceStream):
     # Item by item
 
     @abstractmethod
-    def fetch_item(self, due: Due) -> Batch:
+    def fetch_item(self, due: Due) -> Iterable[Batch]:
         """Ask for one item and return its rows. Any thread may."""
 
     def read_batches(self) -> Iterator[Batch]:
@@ -88,31 +92,31 @@ class FollowStream(InvoiceStream):
         self.account.expected = len(self.again) + len(self.due)
         reasons: list[str] = []
         for due, future in self.connection.pool.in_order(self.fetch_item, chain(self.again.values(), self.due)):
-            yield self._outcome(due, future, reasons)
+            yield from self._outcome(due, future, reasons)
             if len(reasons) == _ALIKE and len(set(reasons)) == 1:
                 msg = f"the last {_ALIKE} items failed alike: {reasons[0]}"
                 raise FatalAPIError(msg)
 
-    def _outcome(self, due: Due, future: Future[Batch], reasons: list[str]) -> Batch:
-        """Return what became of an item, and keep the reasons of the last failures in a row."""
+    def _outcome(self, due: Due, future: Future[Iterable[Batch]], reasons: list[str]) -> Iterator[Batch]:
+        """Yield what became of an item, and keep the reasons of the last failures in a row."""
         try:
-            batch = future.result()
+            batches = future.result()
         except (SignInError, ProviderDownError):
             raise
         except GoneError as error:
             self.account.count(gone=1)
             self.log_failure(due.id, error, "left out, for it is gone")
-            batch = Batch([], 0)
         except SyncError as error:
             self.account.count(failed=1)
             self.log_failure(due.id, error, "asked for again at the next sync")
             reasons[:] = [*reasons, describe(error)][-_ALIKE:]
-            return Batch([], 0, floor=due.floor, failed={due.id: due.value})
+            yield Batch([], 0, floor=due.floor, failed={due.id: due.value})
+            return
         else:
             self.account.count(read=1)
+            yield from batches
         reasons.clear()
-        batch.floor, batch.settled = due.floor, [due.id]
-        return batch
+        yield Batch([], 0, floor=due.floor, settled=[due.id])
 
     def complete_row(self, row: Row, due: Due) -> Row:
         """Return a row with the key and the replication value that only the list knows, where it lacks them."""
@@ -129,7 +133,7 @@ class DetailStream(FollowStream):
         return body
 
     @override
-    def fetch_item(self, due: Due) -> Batch:
+    def fetch_item(self, due: Due) -> list[Batch]:
         request = self.get_http_request(page=PageContext({self.item_field: due.id}, None))
 
         def read(response: requests.Response) -> Batch:
@@ -143,20 +147,22 @@ class DetailStream(FollowStream):
                 raise BodyError(msg)
             return Batch([self.complete_row(row, due)], len(body))
 
-        return self.fetch(request, read)
+        return [self.fetch(request, read)]
 
 
 class SubListStream(FollowStream, PagedStream):
     """One list for each item, with pages of its own."""
 
     @override
-    def fetch_item(self, due: Due) -> Batch:
+    def fetch_item(self, due: Due) -> Spool[Batch]:
+        """Return an item's pages, which are emitted only once all have come; a long list waits in a file."""
         since = None if due.again else self.starting_value()
-        batch = Batch([], 0)
+        pages: Spool[Batch] = Spool(_MEMORY)
         for page in self.read_pages({self.item_field: due.id}, ahead=False):
-            batch.rows += [self.complete_row(row, due) for row in page.rows if self._is_due(row, since)]
-            batch.size += page.size
-        return batch
+            rows = [self.complete_row(row, due) for row in page.rows if self._is_due(row, since)]
+            pages.put(Batch(rows, page.size), page.size)
+        pages.close()
+        return pages
 
     def _is_due(self, row: Row, since: str | None) -> bool:
         value = self.bookmark.normalise(self.changed(row))
