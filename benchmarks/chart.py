@@ -18,6 +18,7 @@ _LABELS = 240
 _BAR, _GAP, _TITLE, _MARGIN = 16, 6, 34, 20
 _NUMBERS = 70
 _COLOURS = {"tap": "#d1495b", "bare": "#9aa5b1"}
+"""By environment."""
 _OTHERS = "#30638e"
 
 
@@ -56,7 +57,7 @@ def _panel(figures: Figures, work: Workload, top: int) -> str:
 def _bar(figures: Figures, work: Workload, name: str, top: int, scale: float) -> list[str]:
     seconds = figures.seconds(work.key, name)
     start = min(seconds, figures.start(work.kind, name) or 0.0)
-    colour = _COLOURS.get("bare" if CONTENDERS[name].environment == "bare" else name, _OTHERS)
+    colour = _COLOURS.get(CONTENDERS[name].environment, _OTHERS)
     text, end = top + _BAR - 4, _LABELS + seconds * scale
     box = f'y="{top}" height="{_BAR}" fill="{colour}"'
     return [

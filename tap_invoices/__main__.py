@@ -8,10 +8,6 @@ import sys
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_invoices.tap import TapInvoices
-from tap_invoices.writer import discard_stdout
-
-_READER_LEFT = 141
-"""As the shell calls a process that a closed pipe has ended."""
 
 
 def main() -> None:
@@ -24,9 +20,6 @@ def main() -> None:
             logger.error(line, extra={"failure_type": "config"})  # noqa: TRY400  (a traceback tells a user nothing)
     except SingerSDKError as error:
         logger.error("%s", error)  # noqa: TRY400
-    except BrokenPipeError:
-        discard_stdout()
-        sys.exit(_READER_LEFT)
     except OSError as error:
         logger.error("%s", error.strerror or type(error).__name__)  # noqa: TRY400
     except Exception as error:

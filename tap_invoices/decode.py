@@ -50,6 +50,11 @@ def decode_item(item: Any) -> Any:
     return decode(bytes(item)) if isinstance(item, msgspec.Raw) else item
 
 
+def is_object(item: Any) -> bool:
+    """Tell whether an item of an array is a JSON object, without decoding it."""
+    return bytes(memoryview(item)[:1]) == b"{" if isinstance(item, msgspec.Raw) else isinstance(item, dict)
+
+
 def has_odd_text(body: bytes) -> bool:
     """Tell whether a body may hold NULs or lone surrogates."""
     return b"\\u" in body and _ODD_ESCAPE.search(body) is not None

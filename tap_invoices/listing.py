@@ -13,7 +13,7 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_invoices.connection import read_body
-from tap_invoices.decode import decode, decode_item, split_array
+from tap_invoices.decode import decode, decode_item, is_object, split_array
 from tap_invoices.errors import BodyError, FatalAPIError, IncompleteError
 from tap_invoices.paging import Page, Paginator
 from tap_invoices.seen import Seen
@@ -111,17 +111,22 @@ class PagedStream(InvoiceStream):
         """
         earlier: list[Seen] = []
         for _ in range(_READINGS):
-            paginator = self.new_paginator()
-            yield from self._read_pass(paginator, context, earlier, ahead=ahead)
+            paginator, new = self.new_paginator(), 0
+            for page in self._read_pass(paginator, context, earlier, ahead=ahead):
+                new += len(page.rows)
+                yield page
             earlier.append(paginator.seen)
-            if self._is_whole(paginator):
+            if self._is_whole(paginator, settled=len(earlier) > 1 and not new):
                 return
         self._refuse_short(paginator)
 
-    def _is_whole(self, paginator: Paginator[Any]) -> bool:
+    def _is_whole(self, paginator: Paginator[Any], *, settled: bool) -> bool:
         total, seen = paginator.total, len(paginator.seen)
         if total is not None and seen < total:
             self.logger.warning("%s: %d of %d rows came; reading the list again", self.name, seen, total)
+            return False
+        if paginator.moved and not settled:
+            self.logger.warning("%s: the list has shrunk while it was read; reading it again", self.name)
             return False
         if total is not None and seen > total:
             self.logger.info("%s: %d rows came where %d were told; some went meanwhile", self.name, seen, total)
@@ -129,8 +134,8 @@ class PagedStream(InvoiceStream):
 
     def _refuse_short(self, paginator: Paginator[Any]) -> None:
         message = (
-            f"{len(paginator.seen)} of {paginator.total} rows came, {_READINGS} times over; "
-            "set `on_short: warn` to go on without the others"
+            f"{len(paginator.seen)} of {paginator.total} rows came, and the list did not hold still, "
+            f"{_READINGS} times over; set `on_short: warn` to go on all the same"
         )
         if self.config.get("on_short") != "warn":
             raise IncompleteError(message)
@@ -220,8 +225,6 @@ class ArrayListStream(ListStream):
         for start in range(0, len(items), _PART):
             rows = [decode_item(item) for item in items[start : start + _PART]]
             items[start : start + _PART] = [None] * len(rows)
-            if not all(isinstance(row, dict) for row in rows):
-                raise BodyError(_UNEXPECTED)
             place = f"{self.name}, rows from {start} on"
             keys = [key_of(row, type(self).primary_keys, place) for row in rows]
             new = [row for row, key in zip(rows, keys, strict=True) if seen.add(key)]
@@ -229,7 +232,10 @@ class ArrayListStream(ListStream):
 
 
 def _read_array(response: requests.Response) -> list[Any]:
-    return [] if response.status_code == HTTPStatus.NO_CONTENT else split_array(read_body(response))
+    items = [] if response.status_code == HTTPStatus.NO_CONTENT else split_array(read_body(response))
+    if not all(is_object(item) for item in items):
+        raise BodyError(_UNEXPECTED)
+    return items
 
 
 def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:

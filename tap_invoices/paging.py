@@ -57,6 +57,8 @@ class Paginator(ABC, Generic[Token]):
         self.finished = False
         self.seen = Seen()
         self.total: int | None = None
+        self.moved = False
+        """Whether rows may have passed unseen, for the list has shrunk and the pages cannot show it."""
         self._pages: set[int] = set()
 
     @abstractmethod
@@ -95,11 +97,13 @@ class CursorPaginator(Paginator[str | None]):
     @override
     def advance(self, page: Page) -> list[Any]:
         self._refuse_repeated(page)
+        self.moved = self.moved or (page.total or 0) < (self.total or 0)
         fresh = self._fresh(page)
         self._rows += len(page.rows)
         cursor: str | None = page.next
         if cursor is None:
             self.finished = True
+            self.moved = self.moved or len(self.seen) > (self.total or len(self.seen))
             return fresh
         if cursor in self._cursors:
             msg = f"cursor {cursor!r} came twice: the list cannot be read to its end"

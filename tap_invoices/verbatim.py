@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -23,7 +22,8 @@ _TEXT_TYPES = {
     "date": dt.date,
     "date-time": Annotated[dt.datetime, msgspec.Meta(tz=True)],
 }
-_PLAIN_TYPES = {"string": str, "integer": int, "number": Decimal | int, "boolean": bool}
+_PLAIN_TYPES = {"integer": int, "number": int | float, "boolean": bool}
+"""Floats only check that there is a number, which takes no text for one as ``Decimal`` would; the bytes go out."""
 
 # After a colon, which every time has: seconds with an offset or a small z, or the minutes behind a space or a small t.
 _TIME_TO_REWRITE = re.compile(

@@ -14,6 +14,8 @@ from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
 _BUFFER = 64 * 1024
+_READER_LEFT = 141
+"""Exit code, as the shell has it for a process that a closed pipe has ended."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
@@ -57,8 +59,9 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             _write(b"".join(lines))
         finally:
             self._busy = False
-        if self._interrupted:
-            self._interrupted()
+        then, self._interrupted = self._interrupted, None
+        if then:
+            then()
 
     def interrupt(self, then: Callable[[], None]) -> None:
         """Do something as soon as no line is half written: at once, or after the write that is under way."""
@@ -71,13 +74,12 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 def _write(data: bytes) -> None:
     stdout: Any = sys.stdout
     binary: IO[bytes] | None = getattr(stdout, "buffer", None)
-    if binary is None:  # a text stream that stands in for stdout
-        stdout.write(data.decode())
-    else:
-        binary.write(data)
-    stdout.flush()
-
-
-def discard_stdout() -> None:
-    """Let the rest go nowhere: the reader has left, and the interpreter must not stumble over that at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    try:
+        if binary is None:  # a text stream that stands in for stdout
+            stdout.write(data.decode())
+        else:
+            binary.write(data)
+        stdout.flush()
+    except BrokenPipeError:  # the reader has left; the interpreter must not stumble over that at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        sys.exit(_READER_LEFT)

@@ -1,4 +1,4 @@
-"""The parts of the documents that show what the tap writes: real runs against a sandbox, with its clock standing still."""
+"""The parts of the documents that show what the tap writes: real runs against a sandbox whose clock stands still."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def first_sync(invoices: int, provider: str | None = None) -> tuple[list[str], T
             tap.message_writer.flush()
         logging.disable(logging.NOTSET)
         tap.close()
+    if tap.failures:
+        raise RuntimeError(tap.failures)
     return _timeless(out.getvalue()).splitlines(), tap
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tap_invoices import settings
 from tap_invoices.follow import FollowStream
-from tap_invoices.provider import Provider
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.schema import SCHEMAS
 from tap_invoices.stream import InvoiceStream
 from tap_invoices.tap import TapInvoices
+
+if TYPE_CHECKING:
+    from tap_invoices.provider import Provider
 
 Schema = Mapping[str, Any]
 Stream = type[InvoiceStream]
@@ -29,6 +31,11 @@ def streams_of(provider: Provider) -> list[Stream]:
 def name_of(stream: Stream) -> str:
     """Return a stream's name."""
     return str(stream.name)  # type: ignore[misc]
+
+
+def endpoint_of(stream: Stream) -> str:
+    """Return what a stream asks for."""
+    return f"GET {stream.path}"  # type: ignore[misc]
 
 
 def provider_named(name: str) -> Provider:
@@ -67,7 +74,7 @@ def streams(provider: str | None = None) -> str:
     rows = [
         (
             f"[`{name_of(stream)}`]({'' if provider else f'docs/{each.name}.md'}#{name_of(stream)})",
-            code(f"GET {stream.path}"),
+            code(endpoint_of(stream)),
             ", ".join(code(key) for key in stream.primary_keys),
             f"INCREMENTAL on {code(stream.replication_key)}" if stream.replication_key else "FULL_TABLE",
             "yes" if stream.selected_by_default else "no",
@@ -82,13 +89,12 @@ def lookbacks() -> str:
     """Return from where each provider's streams read at the next sync."""
     rows = []
     for provider in PROVIDERS:
-        keys: dict[str, list[str]] = {}
+        keys: dict[str | None, list[str]] = {}
         for stream in streams_of(provider):
-            keys.setdefault(stream.replication_key or "", []).append(code(name_of(stream)))
-        rows += [
-            (provider.title, ", ".join(names), code(key) or "none: read whole", str(provider.lookback_days) if key else "")
-            for key, names in keys.items()
-        ]
+            keys.setdefault(stream.replication_key, []).append(code(name_of(stream)))
+        for key, names in keys.items():
+            lookback = str(provider.lookback_days) if key else ""
+            rows.append((provider.title, ", ".join(names), code(key) or "none: read whole", lookback))
     return table(("provider", "streams", "bookmark", "lookback, in days"), rows)
 
 
@@ -113,7 +119,7 @@ def picture() -> str:
     lines = ["```mermaid", "flowchart LR"]
     for provider in PROVIDERS:
         lines.append(f'  subgraph {provider.name}["{provider.title}"]')
-        lines += [f'    {name_of(s)}["{name_of(s)}<br>GET {s.path}"]' for s in streams_of(provider)]
+        lines += [f'    {name_of(s)}["{name_of(s)}<br>{endpoint_of(s)}"]' for s in streams_of(provider)]
         lines.append("  end")
     on = {name: (to, key) for name, to, key in _joins()}
     for stream in (stream for provider in PROVIDERS for stream in streams_of(provider)):
@@ -151,10 +157,10 @@ def _every_setting() -> Schema:
 
 def _setting(path: str, schema: Schema) -> tuple[str, str, str, str]:
     default = schema.get("default")
-    shown = {True: "true", False: "false"}.get(default, default) if isinstance(default, bool) else default
-    description = schema.get("description", "").partition(". ")[0] if "title" in schema else schema["description"]
-    secret = " Secret." if schema.get("secret") else ""
-    return code(path), _kind(schema), code(shown), f"{description.rstrip('.')}.{secret}"
+    shown = str(default).lower() if isinstance(default, bool) else default
+    is_of_sdk = "title" in schema
+    description = schema["description"].partition(". ")[0].rstrip(".") + "." if is_of_sdk else schema["description"]
+    return code(path), _kind(schema), code(shown), f"{description}{' Secret.' if schema.get('secret') else ''}"
 
 
 # Fields
@@ -180,7 +186,8 @@ def _earlier(stream: str) -> Iterator[str]:
 
 def _difference(earlier: str, base: Fields, own: Fields, same: set[str]) -> str:
     other = {path: told for path, told in own.items() if path not in same}
-    missing = [path for path in base if path not in own and path.rpartition(".")[0].removesuffix("[]") not in set(base) - set(own)]
+    gone = base.keys() - own.keys()
+    missing = [path for path in base if path in gone and path.rpartition(".")[0].removesuffix("[]") not in gone]
     parts = [f"The fields of [`{earlier}`](#{earlier})"]
     if missing:
         parts.append(f"without {', '.join(map(code, missing))}")

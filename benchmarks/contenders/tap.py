@@ -19,17 +19,17 @@ def command(providers: Sequence[str], connections: int) -> Callable[[Path, Workl
 
     Args:
         providers: Which ones, where the workload has all.
-        connections: How many, where it has one; elsewhere the default stays.
+        connections: How many, where it has one whose requests take time; elsewhere the default stays.
     """
 
     def make(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
         wanted = providers if work.kind == "all" else [STREAMS[work.kind].partition("_")[0]]
         config, catalog = folder / "config.json", folder / "catalog.json"
-        own: dict[str, Any]
+        own: dict[str, Any] = {"documents": {"mode": "inline"}}
         if work.kind == "all":
             own = {"documents": {"mode": "files", "url": f"file://{folder}/documents"}}
-        else:
-            own = {"max_connections": connections, "documents": {"mode": "inline"}}
+        elif work.milliseconds:
+            own["max_connections"] = connections
         config.write_text(json.dumps({**_providers(wanted, work.url(root)), **own}))
         program = [str(python.parent / "tap-invoices"), "--config", str(config)]
         catalog.write_text(json.dumps(_catalog(program, STREAMS.get(work.kind))))
