@@ -35,6 +35,9 @@ R = TypeVar("R")
 PAGE_LIMIT = 256 * _settings.MEBIBYTE
 """Largest JSON body, in bytes after decompression."""
 
+_LOST_ITEMS = 3
+"""Items in a row that use up their time before the provider counts as down."""
+
 
 class Connection:
     """One provider, as the tap talks to it.
@@ -54,6 +57,7 @@ class Connection:
         self._started_at: datetime | None = None
         self._created_at = datetime.now(UTC)
         self.down: str | None = None
+        self._lost_in_a_row = 0
         self.secrets: set[str] = set()
         self._config = config
         self._proxies: dict[str, dict[str, str]] = {}
@@ -95,16 +99,24 @@ class Connection:
 
         return Retry(_seconds(self._config["max_retry_seconds"]) or 0.0, pause)
 
-    def run(self, retry: Retry, attempt: Callable[[], R]) -> R:
-        """Run a request, unless the provider is known to be down; remember if it is."""
+    def run(self, retry: Retry, attempt: Callable[[], R], *, is_item: bool = False) -> R:
+        """Run a request, unless the provider is known to be down; remember if it is.
+
+        A provider is down when a list, or several items in a row, used up their time. One item alone may be broken.
+        """
         if self.down:
             msg = f"{self.provider.title} is down: {self.down}"
             raise ProviderDownError(msg)
         try:
-            return retry(attempt)
+            result = retry(attempt)
         except ProviderDownError as error:
+            self._lost_in_a_row += 1
+            if is_item and self._lost_in_a_row < _LOST_ITEMS:
+                raise FatalAPIError(str(error)) from None
             self.down = str(error)
             raise
+        self._lost_in_a_row = 0
+        return result
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
         """Send one request; redirects are never followed, and the body is left to be read."""

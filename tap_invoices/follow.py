@@ -36,6 +36,7 @@ _ALIKE = 20
 class FollowStream(InvoiceStream):
     """Asks for each invoice that its list names and that has changed, or may have."""
 
+    asks_for_items = True
     follows: ClassVar[type[ListStream]]
     item_field: ClassVar[str]
     """Field of the list's rows that the path asks for, and its placeholder there."""

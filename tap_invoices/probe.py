@@ -69,7 +69,7 @@ class Probe(Connection):
         return _Unrenewed(super().auth)
 
     @override
-    def run(self, retry: Retry, attempt: Callable[[], R]) -> R:
+    def run(self, retry: Retry, attempt: Callable[[], R], *, is_item: bool = False) -> R:
         return attempt()
 
     @override

@@ -80,6 +80,11 @@ def _write(data: bytes) -> None:
         else:
             binary.write(data)
         stdout.flush()
-    except BrokenPipeError:  # the reader has left; the interpreter must not stumble over that at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+    except BrokenPipeError:
+        discard_stdout()
         sys.exit(_READER_LEFT)
+
+
+def discard_stdout() -> None:
+    """Let the rest go nowhere: the reader has left, and the interpreter must not stumble over that at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

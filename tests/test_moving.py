@@ -23,7 +23,12 @@ STREAMS = {
     "matas": ("matas_invoices", "matas_invoice_details"),
     "ibana": ("ibana_invoices",),
     "exsited": ("exsited_invoices", "exsited_invoice_details", "exsited_order_invoices", "exsited_account_invoices"),
-    "i3dnet": ("i3dnet_invoices", "i3dnet_unpaid_invoices", "i3dnet_invoice_details", "i3dnet_invoice_details_by_number"),
+    "i3dnet": (
+        "i3dnet_invoices",
+        "i3dnet_unpaid_invoices",
+        "i3dnet_invoice_details",
+        "i3dnet_invoice_details_by_number",
+    ),
 }
 LISTS = tuple(f"{provider}_invoices" for provider in PROVIDERS)
 SNAPSHOTS = ("matas_invoices", "i3dnet_invoices", "i3dnet_unpaid_invoices")

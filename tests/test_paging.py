@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_invoices.errors import PagingError
-from tap_invoices.paging import CursorPaginator, NumberPaginator, Page
+from tap_invoices.paging import CursorPaginator, Page
 from tap_invoices.providers import exsited, i3dnet, ibana
 from tap_invoices.seen import Seen
+from tap_invoices.windows import NumberPaginator
 from tests.faulty import fresh_seeds
 
 KINDS = {"exsited": exsited.Paginator, "ibana": ibana.Paginator, "i3dnet": i3dnet.Paginator}

@@ -18,14 +18,15 @@ from tap_invoices.documents import DocumentStream
 from tap_invoices.errors import FatalAPIError, SignedOutError
 from tap_invoices.follow import DetailStream, SubListStream
 from tap_invoices.listing import PagedListStream, PagedStream
-from tap_invoices.paging import OffsetPaginator, Page, Window
 from tap_invoices.provider import Provider, page_size, secret, text
 from tap_invoices.stream import InvoiceStream
+from tap_invoices.windows import OffsetPaginator, Window
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.connection import Connection
+    from tap_invoices.paging import Page
 
 _NO_PAGE = ("NULL", "", None)
 

@@ -16,14 +16,15 @@ from tap_invoices.documents import DocumentStream
 from tap_invoices.errors import GoneError, PagingError
 from tap_invoices.follow import DetailStream, FollowStream
 from tap_invoices.listing import PagedListStream
-from tap_invoices.paging import OffsetPaginator, Page, Window
 from tap_invoices.provider import Provider, page_size, secret, text
 from tap_invoices.stream import InvoiceStream, Row
+from tap_invoices.windows import OffsetPaginator, Window
 
 if TYPE_CHECKING:
     from singer_sdk.streams.rest import HTTPRequest, PageContext
 
     from tap_invoices.connection import Connection
+    from tap_invoices.paging import Page
 
 _RANGE_BY_DEFAULT = 25
 """Rows that the server sends when it sees no range."""

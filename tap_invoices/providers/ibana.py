@@ -14,13 +14,14 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.auth import BearerAuth
 from tap_invoices.listing import PagedListStream
-from tap_invoices.paging import NumberPaginator, Page, Window
 from tap_invoices.provider import Provider, page_size, secret, text
+from tap_invoices.windows import NumberPaginator, Window
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.connection import Connection
+    from tap_invoices.paging import Page
 
 
 class Paginator(NumberPaginator):

@@ -1,0 +1,175 @@
+"""A provider's API, as all its streams ask it: request, answer, and what an answer means."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import quote
+
+import requests
+from singer_sdk import RESTStream
+from typing_extensions import override
+
+from tap_invoices.errors import FatalAPIError, GoneError, RetriableAPIError, SignedOutError, SignInError
+from tap_invoices.ledger import Account
+from tap_invoices.retry import RETRIED_STATUSES
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.streams.rest import HTTPRequest
+
+    from tap_invoices.auth import Auth
+    from tap_invoices.connection import Connection
+    from tap_invoices.tap import TapInvoices
+
+R = TypeVar("R")
+
+
+class ApiStream(RESTStream[Any], ABC):
+    """Asks one provider."""
+
+    provider: ClassVar[str]
+    redirect_is_sign_in: ClassVar[bool] = False
+    """Whether the provider answers wrong credentials with a redirect to a sign-in page."""
+    asks_for_items: ClassVar[bool] = False
+    """Whether each request is for one item, whose lasting failure says nothing of the others."""
+
+    _LOG_REQUEST_METRICS = False
+    _tap: TapInvoices
+
+    def __init__(self, tap: TapInvoices) -> None:
+        super().__init__(tap)
+        self.account = Account(self.name)
+
+    @cached_property
+    def connection(self) -> Connection:
+        """What the provider's streams share."""
+        return self._tap.connections[self.provider]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The provider's own settings, defaults filled in."""
+        return self.connection.settings
+
+    @property
+    @override
+    def url_base(self) -> str:
+        return str(self.settings["api_url"]).rstrip("/")
+
+    @property
+    @override
+    def authenticator(self) -> Auth:
+        return self.connection.auth
+
+    @property
+    @override
+    def requests_session(self) -> requests.Session:
+        return self.connection.session
+
+    @property
+    @override
+    def http_headers(self) -> dict[str, str]:
+        return {"Accept": "application/json"}
+
+    @override
+    def get_url(self, context: Context | None) -> str:
+        quoted = {name: _quote_whole(str(value)) for name, value in (context or {}).items()}
+        return self.url_base + self.path.format_map(quoted)
+
+    def fetch(self, request: HTTPRequest, read: Callable[[requests.Response], R]) -> R:
+        """Send a request until it is answered, and return what ``read`` makes of the answer. Any thread may.
+
+        Raises:
+            FatalAPIError: If it is refused, or its time is used up.
+        """
+        query = request.encode_params()
+        url = f"{request.url}?{query}" if query else request.url
+        headers = {**self.requests_session.headers, **request.headers}
+        prepared = requests.Request(request.method, url, headers=headers).prepare()
+        retry = self.connection.retry(self._on_wait)
+        return self.connection.run(retry, lambda: self._attempt(prepared, read), is_item=self.asks_for_items)
+
+    def _attempt(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
+        with self.connection.limiter.slot():
+            signed = self.authenticator(request.copy())
+            try:
+                return self._ask(signed, read)
+            except SignedOutError:
+                if not self.authenticator.renew(signed):
+                    raise
+            return self._ask(self.authenticator(request.copy()), read)
+
+    def _ask(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
+        self.account.count(requests=1)
+        with self.connection.send(request) as response:
+            self.connection.see_clock(response)
+            self.validate_response(response)
+            return read(response)
+
+    def _on_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
+        self.account.wait(seconds)
+        self.logger.warning("%s: %s; asking again in %.1f s", self.name, reason, seconds)
+
+    def is_signed_out(self, response: requests.Response) -> bool:
+        """Tell whether an answer says that the token is not good (any more)."""
+        return response.status_code == HTTPStatus.UNAUTHORIZED or (self.redirect_is_sign_in and _is_redirect(response))
+
+    @override
+    def validate_response(self, response: requests.Response) -> None:
+        status = response.status_code
+        if status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
+            return
+        message = self.response_error_message(response)
+        if status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise RetriableAPIError(message, response)
+        if self.is_signed_out(response):
+            raise SignedOutError(message)
+        if status == HTTPStatus.FORBIDDEN:
+            raise SignInError(message)
+        if status == HTTPStatus.NOT_FOUND:
+            raise GoneError(message)
+        raise FatalAPIError(message)
+
+    @override
+    def response_error_message(self, response: requests.Response) -> str:
+        """Say what was answered and what to do; never what the body holds, for it may be personal."""
+        status = response.status_code
+        provider = self.connection.provider
+        if self.is_signed_out(response):
+            how = "a redirect to a sign-in page" if _is_redirect(response) else "not signed in"
+            advice = f"{how}: {provider.title} does not accept the credentials in `{provider.name}`"
+        elif status == HTTPStatus.FORBIDDEN:
+            advice = f"permission denied: {provider.permission}"
+        elif _is_redirect(response):
+            advice = f"a redirect, which is never followed: check `{provider.name}.api_url`"
+        elif status == HTTPStatus.NOT_FOUND:
+            advice = f"not found; if it is so for all, check `{provider.name}.api_url`"
+        else:
+            advice = _phrase(status)
+        return f"{status} for GET {self.path}: {advice}"
+
+
+def _is_redirect(response: requests.Response) -> bool:
+    return HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower()
+    except ValueError:
+        return "an unknown status"
+
+
+def _quote_whole(value: str) -> str:
+    """Quote an id as one path segment.
+
+    Raises:
+        FatalAPIError: If no URL can carry it.
+    """
+    if value.strip(".") == "":
+        msg = f"an id of {value!r} cannot stand in a URL"
+        raise FatalAPIError(msg)
+    return quote(value, safe="")
