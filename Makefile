@@ -25,10 +25,10 @@ demo: $(VENV)/.test .meltano/.installed
 	@$(PY) demo/run.py
 
 test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
 test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
-	$(PY) -m pytest -m "" $(ARGS)
+	$(PY) -m pytest -n auto --dist loadfile -m "" $(ARGS)
 
 test-airbyte: $(VENV)/.test $(AIRBYTE)/.installed
 	SOURCE_INVOICES=$(abspath $(VENV))/bin/source-invoices $(AIRBYTE)/bin/python -m pytest tests/airbyte $(ARGS)

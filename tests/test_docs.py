@@ -161,6 +161,13 @@ def test_every_promise_has_a_test():
     assert [promise for promise, tests in rows if promise != "promise" and "::test_" not in tests] == []
 
 
+def test_every_module_has_its_place_in_the_architecture():
+    for path in (ROOT / "tap_invoices").iterdir():
+        name = f"{path.name}/__init__.py" if path.is_dir() else path.name
+        if name not in {"__init__.py", "py.typed", "schemas/__init__.py"} and "__pycache__" not in name:
+            assert f"](../tap_invoices/{name})" in TEXTS["docs/architecture.md"], name
+
+
 def test_every_target_of_make_that_is_named_is_there():
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for text in TEXTS.values():

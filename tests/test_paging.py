@@ -316,7 +316,7 @@ def test_pages_that_ignore_the_window_end_soon(kind, page_size, sent, turns, sla
     Pages that overlap, and more than two in turns, look like a list that moves: those take a little longer.
     """
     step = max(1, sent - slack)
-    soon = SOON if turns <= 2 and not slack else 3 * SOON
+    soon = SOON if turns <= 2 and not slack else 5 * SOON
 
     def answer(number, _window):
         first = number % turns * step

@@ -82,10 +82,9 @@ class Invoices(CovageStream, PagedListStream):
         for page in super().read_list():
             self._by_day.update(self.bookmark.normalise(row.get("accounting_date")) or "" for row in page.rows)
             yield page
-        if self.since is None:
-            return
-        self.until = day_before(self.since)
-        self._before = self.fetch_page(None).total or 0
+        if self.since is not None:
+            self.until = day_before(self.since)
+            self._before = self.fetch_page(None).total or 0
         late = [until for until, count in map(_proof, self.readers) if until and self.count_until(until) > count]
         if late:
             self.until = max(late)
