@@ -81,6 +81,10 @@ class Account:
         )
 
 
+class LedgerError(Exception):
+    """The auditors' file cannot be written."""
+
+
 class Ledger:
     """Tells each stream's account to the log, and to a file for auditors if there is one.
 
@@ -95,11 +99,22 @@ class Ledger:
         self._sync = times.rfc3339(datetime.now(UTC).replace(microsecond=0))
 
     def close(self, account: Account) -> None:
-        """Write a finished account."""
+        """Write a finished account.
+
+        Raises:
+            LedgerError: If the file cannot be written; the log has the account all the same.
+        """
         entry = {"sync": self._sync, **account.to_dict()}
         line = json.dumps(entry)
         self._logger.info("%s %s", account.stream, account.sentence())
         self._logger.info("LEDGER: %s", line, extra={"ledger": entry})
         if self._url:
-            with fsspec.open(self._url, "a", encoding="utf-8") as file:
+            self._append(self._url, line)
+
+    def _append(self, url: str, line: str) -> None:
+        try:
+            with fsspec.open(url, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
+        except Exception as error:  # whatever the file system raises
+            msg = f"`ledger_url` cannot be written ({type(error).__name__})"
+            raise LedgerError(msg) from error

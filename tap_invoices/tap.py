@@ -22,7 +22,7 @@ from tap_invoices import check, logs, redact, settings, terminal, validate
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
 from tap_invoices.feed import Feeds
-from tap_invoices.ledger import Ledger
+from tap_invoices.ledger import Ledger, LedgerError
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.state import check_versions
 from tap_invoices.writer import BufferedWriter
@@ -250,7 +250,11 @@ class TapInvoices(Tap):
             self.failures[stream.name] = failure
             extra = {"stream_name": stream.name, "failure_type": failure_type}
             self.logger.error("%s: %s", stream.name, failure, extra=extra)
-        self.ledger.close(stream.account)
+        try:
+            self.ledger.close(stream.account)
+        except LedgerError as error:
+            self.logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
+            self.failures.setdefault(stream.name, str(error))
 
     def close(self) -> None:
         """Let go of threads and connections; a process that ends need not."""
