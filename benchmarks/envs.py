@@ -24,8 +24,7 @@ def locks(name: str) -> list[Path]:
 
 def prepare(name: str) -> Path:
     """Return an environment's Python; the environment is made if it is not as its lock says."""
-    folder = ENVIRONMENTS / name
-    python = folder / "bin" / "python"
+    folder, python = ENVIRONMENTS / name, _python(name)
     stamp = hashlib.sha256(b"".join([sys.version.encode(), *(lock.read_bytes() for lock in locks(name))])).hexdigest()
     made = folder / ".made"
     if made.exists() and made.read_text() == stamp:
@@ -40,10 +39,14 @@ def prepare(name: str) -> Path:
     return python
 
 
+def _python(name: str) -> Path:
+    return ENVIRONMENTS / name / "bin" / "python"
+
+
 def versions(name: str, *packages: str) -> dict[str, str]:
     """Return the versions of packages in an environment."""
     code = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
-    command = [str(prepare(name)), "-c", code, *packages]
+    command = [str(_python(name)), "-c", code, *packages]
     found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     return dict(zip(packages, found.stdout.split(), strict=True))
 
@@ -53,6 +56,6 @@ def _install(python: Path, *arguments: str) -> None:
     own = ROOT / ".venv" / "bin" / "uv"
     uv = str(own) if own.exists() else shutil.which("uv")
     environ = {"UV_SYSTEM_CERTS": "1", "UV_BUILD_CONSTRAINT": str(ROOT / "requirements" / "build.txt"), **os.environ}
-    program = [uv, "pip", "install", "--compile-bytecode"] if uv else [sys.executable, "-m", "pip"]
+    program = [uv, "pip", "install", "--compile-bytecode"] if uv else [sys.executable, "-m", "pip", "--quiet"]
     target = ["--python", str(python)] if uv else ["--python", str(python), "install"]
     subprocess.run([*program, *target, "--quiet", *arguments], check=True, env=environ)  # noqa: S603

@@ -119,17 +119,17 @@ class Connection:
         return result
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send one request; redirects are never followed, and the body is left to be read."""
+        """Send one request. An adapter follows no redirects and keeps no cookies; the body is left to be read."""
         url = str(request.url)
         host = url.split("/", 3)[2]
         if host not in self._proxies:
             self._proxies[host] = dict(get_environ_proxies(url))
-        wait = _seconds(self._config["request_timeout"])
-        return self.session.send(
+        wait = _seconds(self._config["request_timeout"]) or None
+        return self.session.get_adapter(url).send(
             request,
-            timeout=(wait, wait),
-            allow_redirects=False,
+            timeout=wait,
             stream=True,
+            verify=self.session.verify or True,
             proxies=self._proxies[host],
         )
 

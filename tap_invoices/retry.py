@@ -19,6 +19,7 @@ from tap_invoices.errors import BodyError, BusyError, FatalAPIError, ProviderDow
 R = TypeVar("R")
 
 TRANSPORT_ERRORS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
+RETRIED = (RetriableAPIError, *TRANSPORT_ERRORS)
 _NEVER_PASS = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)
 RETRIED_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -48,18 +49,28 @@ class Retry:
             FatalAPIError: As the attempt does, or for a last failure that could have passed.
             ProviderDownError: If its time was used up on connection errors or 5xx.
         """
+        try:
+            return attempt()
+        except RETRIED as error:
+            first = [error]
+
+        def again() -> R:
+            if first:
+                raise first.pop()
+            return attempt()
+
         decorated = backoff.on_exception(
             self._waits,
-            (RetriableAPIError, *TRANSPORT_ERRORS),
-            max_time=self._max_seconds,
+            RETRIED,
+            max_time=max(0.0, self._seconds_left()),
             giveup=self._is_hopeless,
             on_backoff=self._announce,
             jitter=None,
             logger=None,
-        )(attempt)
+        )(again)
         try:
             return decorated()
-        except (RetriableAPIError, *TRANSPORT_ERRORS) as error:
+        except RETRIED as error:
             raise self._final(error) from None
 
     def _waits(self) -> Generator[float, Exception, None]:

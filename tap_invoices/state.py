@@ -65,6 +65,7 @@ class Bookmark:
         self._is_date = key is not None and properties[key].get("format") == _DATE
         self._state = state
         self._largest: str | None = None
+        self._latest: datetime | None = None
         self._failed: dict[str, str | None] = dict(state.get("failed") or {})
         self._old = self.normalise(state.get(_VALUE)) if incremental else None
 
@@ -107,7 +108,12 @@ class Bookmark:
 
     def see(self, record: Mapping[str, Any] | VerbatimRow) -> None:
         """Take note of an emitted record; a null moves nothing."""
-        if self._key is not None and (value := self.value_of(record)) is not None:
+        if self._key is None:
+            return
+        if isinstance(record, VerbatimRow):  # which are many: times compare without being written
+            if record.changed and (self._latest is None or record.changed > self._latest):
+                self._latest = record.changed
+        elif (value := self.value_of(record)) is not None:
             self._largest = value if self._largest is None else max(self._largest, value)
 
     def settle(self, failed: Mapping[str, str | None], settled: Iterable[str]) -> None:
@@ -133,8 +139,10 @@ class Bookmark:
     def _write(self, bound: str | None) -> None:
         if self._key is None:
             return
-        bounds = [value for value in (self._largest, self._start_of_sync(), bound) if value is not None]
-        new = min(bounds) if self._largest is not None else None
+        latest = times.bookmark(self._latest) if self._latest else None
+        seen = [value for value in (self._largest, latest) if value is not None]
+        bounds = [value for value in (max(seen, default=None), self._start_of_sync(), bound) if value is not None]
+        new = min(bounds) if seen else None
         if len(self._failed) > MOST_FAILED:
             new = min([new or "", *(value or "" for value in self._failed.values())]) or None
         if new is not None and (self._old is None or new > self._old):

@@ -34,7 +34,7 @@ def pipe(target, folder, config, target_config, state=None, *, streams):  # noqa
             stdin=tap.stdout,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=600,
             check=False,
         )
     assert loaded.returncode == 0, loaded.stderr[-3000:]
@@ -72,7 +72,7 @@ class Project:
             env=self._environment,
             capture_output=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=600,
             check=False,
         )
 

@@ -23,6 +23,7 @@ from tests.loading import TARGET_JSONL, TARGETS, Project, duckdb_rows, jsonl_row
 from tests.postgres import Postgres
 from tests.test_every_stream import STREAMS as KEYS
 from tests.test_every_stream import differences, sent_invoices, wire
+from tools import targets
 
 INVOICES = 30
 STATE = "dev:tap-invoices-to-target-postgres"
@@ -303,3 +304,10 @@ def test_batches_that_would_ignore_a_setting_are_refused(source, tmp_path, more)
     assert done.returncode == 1
     assert "batch_config" in done.stderr
     assert not source.requests
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="without target-duckdb, as above")
+def test_docs_show_what_a_run_gives(postgres):
+    page = targets.PAGE.read_text(encoding="utf-8")
+    assert targets.rendered(page, targets.table(postgres)) == page, "stale: run `python -m tools.targets`"

@@ -34,7 +34,7 @@ def ibana(since: datetime, until: datetime, workers: int) -> list[dict[str, Any]
     ]
     spans[0]["updatedFrom"] = f"{since:%FT%T.000Z}"
     return [
-        {"name": f"ibana_invoices_{n}", **resource, "parallelized": True, "endpoint": {**endpoint, "params": params}}
+        {"name": f"ibana_invoices_{n}", **resource, "endpoint": {**endpoint, "params": params}}
         for n, params in enumerate(spans)
     ]
 
@@ -45,7 +45,7 @@ def exsited(path: str, item: dict[str, Any], workers: int) -> list[dict[str, Any
     listing = {"path": "exsited/api/v3/invoices", "data_selector": "invoices", "paginator": paginator}
     endpoint = {"path": path, "paginator": "single_page", **item}
     return [
-        {"name": "exsited_invoices", "selected": False, "parallelized": workers > 0, "endpoint": listing},
+        {"name": "exsited_invoices", "selected": False, "endpoint": listing},
         {"name": "exsited_items", "primary_key": "id", "parallelized": workers > 0, "endpoint": endpoint},
     ]
 
@@ -80,7 +80,7 @@ def main() -> None:
         os.environ["DATA_WRITER__DISABLE_COMPRESSION"] = "true"
     spans = datetime.fromisoformat(since), datetime.fromisoformat(until)
     config: Any = {"client": {"base_url": f"{url}/"}, "resources": resources(kind, *spans, workers)}
-    source = rest_api_source(config, max_table_nesting=0 if workers else None)
+    source = rest_api_source(config, max_table_nesting=0 if workers else None, parallelized=workers > 0)
     pipeline = dlt.pipeline(
         "benchmark",
         pipelines_dir=f"{folder}/pipelines",

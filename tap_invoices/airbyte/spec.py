@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tap_invoices.provider import Provider
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
+_ABBREVIATIONS = ("api", "ca", "http", "id", "uri", "url")
 _SINGER_ONLY = ("emit_activate_version_messages",)
 
 
@@ -47,11 +48,15 @@ def _adapt(schema: Mapping[str, Any]) -> dict[str, Any]:
         adapted["airbyte_secret"] = True
     if not is_open and kind == "object":
         adapted["properties"] = {
-            name: {"title": name.replace("_", " ").capitalize(), **_adapt(value)}
-            for name, value in schema["properties"].items()
+            name: {"title": label(name), **_adapt(value)} for name, value in schema["properties"].items()
         }
         adapted["additionalProperties"] = False
     return adapted
+
+
+def label(name: str) -> str:
+    """Return a setting's name as people read it."""
+    return " ".join(word.upper() if word in _ABBREVIATIONS else word.capitalize() for word in name.split("_"))
 
 
 def _without_null(types: str | list[str]) -> str:

@@ -1,0 +1,152 @@
+"""Covage: a shared token, cursors out of foreign links, and invoices that are posted with an earlier date."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+import pytest
+
+LIST = "covage_invoices"
+DOCUMENTS = "covage_invoice_documents"
+TOKEN = "/keycloak/auth/realms/covage/protocol/openid-connect/token"
+
+
+def of_list(box):
+    """The queries that the list was asked with."""
+    return [dict(request.query) for request in box.requests if request.path == "/covage/api/v1/invoice/"]
+
+
+def sign_ins(box):
+    return [request for request in box.requests if request.path == TOKEN]
+
+
+# Sign-in
+
+
+def test_one_token_serves_all_streams_and_threads(box, read):
+    done = read(LIST, DOCUMENTS)
+    assert len(done.records[DOCUMENTS]) == 25
+    assert box.tokens_issued("covage") == 1
+
+
+def test_the_sign_in_is_keycloak_s_password_grant(box, read):
+    read(LIST)
+    [request] = sign_ins(box)
+    given = box.config("covage")["covage"]
+    assert request.method == "POST"
+    assert dict(parse_qsl(request.body.decode())) == {
+        "grant_type": "password",
+        "client_id": "api-client",
+        "username": given["username"],
+        "password": given["password"],
+    }
+
+
+def test_another_realm_and_client_can_be_set(box, read):
+    done = read(LIST, realm="other", client_id="us")
+    path = "/keycloak/auth/realms/other/protocol/openid-connect/token"
+    [request] = [request for request in box.requests if request.method == "POST"]
+    assert request.path == path
+    assert dict(parse_qsl(request.body.decode()))["client_id"] == "us"
+    assert "URLs in `covage`" in done.failures[LIST]
+
+
+def test_wrong_credentials_are_told_and_not_tried_over_and_over(box, read):
+    done = read(LIST, DOCUMENTS, password="wrong")  # noqa: S106
+    assert set(done.failures) == {LIST, DOCUMENTS}
+    assert "credentials in `covage`" in done.failures[LIST]
+    assert len(sign_ins(box)) <= 2
+
+
+def test_a_token_that_ended_is_renewed_once_and_the_sync_is_whole(box, read):
+    box.faults.add(path="/download/$", after=10, action={"expire_token": True})
+    done = read(LIST, DOCUMENTS)
+    assert done.failures == {}
+    assert len(done.records[DOCUMENTS]) == 25
+    assert box.tokens_issued("covage") == 2
+
+
+def test_a_token_is_renewed_before_it_ends(box, read):
+    box.book("covage").token_seconds = 0.2
+    box.latency = 0.05
+    done = read(LIST, page_size=3)
+    assert len(done.records[LIST]) == 25
+    assert box.tokens_issued("covage") > 1
+    assert not [request for request in box.requests if request.status == 401]
+
+
+def test_a_new_token_that_is_refused_too_is_an_error(box, read):
+    box.faults.add(path="/invoice/$", times=None, action={"status": 401})
+    done = read(LIST)
+    assert "credentials in `covage`" in done.failures[LIST]
+    assert len(of_list(box)) == 2
+
+
+# Pages
+
+
+@pytest.mark.parametrize("host", [True, "http://api.example.com", "https://evil.example:444/x"])
+def test_only_the_cursor_is_taken_out_of_a_link(box, read, host):
+    box.faults.add(path="/invoice/$", times=None, action={"foreign_next": host})
+    done = read(LIST, page_size=4)
+    assert done.failures == {}
+    assert len(done.records[LIST]) == 25
+    assert [query["page_size"] for query in of_list(box)] == ["4"] * 7
+    assert ["cursor" in query for query in of_list(box)] == [False] + [True] * 6
+
+
+def test_a_link_without_a_cursor_is_an_error_and_no_end(box, read, no_waits):  # noqa: ARG001
+    body = '{"page_size": 1, "count": 2, "next_page": "http://api.example.com/?page=2", "results": []}'
+    box.faults.add(path="/invoice/$", times=None, action={"status": 200, "body": body})
+    assert LIST in read(LIST).failures
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_a_cursor_that_comes_again_is_an_error_that_names_it(box, read, turns):
+    box.faults.add(path="/invoice/$", times=None, action={"repeat_cursor": turns})
+    done = read(LIST, page_size=4)
+    assert "cursor" in done.failures[LIST] or "page" in done.failures[LIST]
+    assert len(of_list(box)) <= turns + 3
+    assert "replication_key_value" not in done.bookmark(LIST)
+
+
+def test_paths_end_with_a_slash_and_redirects_are_not_followed(box, read):
+    box.faults.add(path="/invoice/$", times=None, action={"redirect": f"{box.url}/covage/elsewhere"})
+    done = read(LIST)
+    assert "redirect" in done.failures[LIST]
+    assert not [request for request in box.requests if "elsewhere" in request.path]
+
+
+def test_a_page_may_be_smaller_than_asked_for(box, read):
+    box.faults.add(path="/invoice/$", times=None, action={"cap": 3})
+    assert len(read(LIST, page_size=10).records[LIST]) == 25
+
+
+# Dates
+
+
+def test_the_bound_is_inclusive_and_the_last_day_is_read_again(box, read):
+    first = read(LIST)
+    day = first.bookmark(LIST)["replication_key_value"]
+    box.book("covage").add(accounting_date=day)
+    second = read(LIST, state=first.state, lookback_days=0)
+    assert {record["accounting_date"] for record in second.records[LIST]} == {day}
+    assert len(second.records[LIST]) == 2
+
+
+def test_an_invoice_posted_with_a_date_long_ago_is_found(box, read):
+    first = read(LIST, DOCUMENTS)
+    late = box.book("covage").add(accounting_date="2024-01-15")
+    second = read(LIST, DOCUMENTS, state=first.state)
+    for stream in (LIST, DOCUMENTS):
+        assert (late,) in second.keys(stream)
+    box.clear()
+    third = read(LIST, DOCUMENTS, state=second.state)
+    assert (late,) not in third.keys(LIST) + third.keys(DOCUMENTS)
+
+
+def test_that_nothing_was_posted_long_ago_costs_one_request(box, read):
+    first = read(LIST)
+    box.clear()
+    read(LIST, state=first.state)
+    assert len(of_list(box)) == 2

@@ -1,0 +1,367 @@
+"""State and crashes: what a target holds after kill -9, a signal or a closed pipe, and after the sync that follows."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tap_invoices.sandbox import Sandbox
+from tap_invoices.stream import InvoiceStream
+from tests.conftest import NOW
+from tests.faulty import STREAMS, command, environment, process, settings, sync
+from tests.test_moving import Target
+
+SELECTED = (
+    "covage_invoices",
+    "matas_invoices",
+    "matas_invoice_details",
+    "ibana_invoices",
+    "exsited_invoices",
+    "exsited_invoice_details",
+    "exsited_order_invoices",
+    "i3dnet_invoices",
+    "i3dnet_invoice_details",
+    "i3dnet_invoice_documents",
+)
+PDF_END = b"%%EOF\n"
+
+
+@pytest.fixture
+def box():
+    with Sandbox(invoices=40) as served:
+        served.now = NOW
+        yield served
+
+
+class Tap:
+    """A tap as a process, with a reader that takes its lines as they come."""
+
+    def __init__(self, folder, config, state=None, streams=SELECTED, reads=True):
+        folder.mkdir(exist_ok=True)
+        arguments = command(folder, config, state or None, streams=streams)
+        self.process = subprocess.Popen(  # noqa: S603
+            arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.lines, self.errors = [], []
+        self.on_line = lambda _number: None
+        self.threads = [threading.Thread(target=self._collect, args=(self.process.stderr, self.errors))]
+        if reads:
+            self.threads.append(threading.Thread(target=self._collect, args=(self.process.stdout, self.lines)))
+        for thread in self.threads:
+            thread.start()
+
+    def _collect(self, stream, into):
+        with stream:
+            for line in stream:
+                into.append(line)
+                if into is self.lines:
+                    self.on_line(len(into))
+
+    def wait(self, seconds=60):
+        code = self.process.wait(seconds)
+        for thread in self.threads:
+            thread.join(seconds)
+        return code
+
+    @property
+    def log(self):
+        return b"".join(self.errors).decode()
+
+
+def whole_lines(lines):
+    """Return what a target can read: all but a last line that was cut off."""
+    return [line for line in lines if line.endswith(b"\n")]
+
+
+# kill -9
+
+
+def run_and_kill(box, folder, config, target, die, requests):
+    """Run the tap and kill it at a random request, or at a random line of its output; tell whether it was in time."""
+    tap = Tap(folder, config, target.state)
+    kill = tap.process.kill
+    if die.random() < 0.5:
+        at = len(box.requests) + die.randint(1, requests)
+        box.on_request(lambda _: kill() if len(box.requests) == at else None)
+    else:
+        at = die.randint(1, requests * 2)
+        tap.on_line = lambda number: kill() if number == at else None
+    code = tap.wait()
+    target.take(whole_lines(tap.lines))
+    assert code in {0, -signal.SIGKILL}, tap.log
+    return code != 0
+
+
+def survive(tmp_path, seed, points):
+    """Kill the tap at so many points, in syncs that go on from one another; then let it finish."""
+    die, left, number = random.Random(seed), points, 0  # noqa: S311
+    while left:
+        with Sandbox(invoices=40, latency=0.001) as box:
+            box.now = NOW
+            folder = tmp_path / f"{number}"
+            folder.mkdir()
+            number += 1
+            documents = {"mode": "files", "url": (folder / "pdf").as_uri()}
+            config = settings(box, documents=documents)
+            source = Target()
+            source.take(sync(config, streams=SELECTED).lines)
+            requests = len(box.requests)
+            box.clear()
+            target, alive = Target(), 0
+            for _ in range(min(left, 8)):
+                if run_and_kill(box, folder / "tap", config, target, die, requests):
+                    left -= 1
+                else:
+                    alive += 1
+                if alive == 2:
+                    break
+            last = Tap(folder / "tap", config, target.state)
+            assert last.wait() == 0, last.log
+            target.take(last.lines)
+            for stream in SELECTED:
+                assert target.rows[stream].keys() == source.rows[stream].keys(), f"{stream}, seed {seed}"
+            files = list((folder / "pdf" / "i3dnet_invoice_documents").glob("*.pdf"))
+            assert len(files) == 40
+            assert all(file.read_bytes().endswith(PDF_END) for file in files), "half a file under its last name"
+
+
+def test_after_kill_9_the_union_of_the_runs_is_whole(tmp_path):
+    survive(tmp_path, seed=4, points=6)
+
+
+@pytest.mark.slow
+def test_after_kill_9_the_union_of_the_runs_is_whole_at_length(tmp_path):
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201
+    survive(tmp_path, seed, points=200)
+
+
+# Signals and pipes
+
+
+def until(condition, seconds=20):
+    """Wait for something to be so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_within_a_second_with_requests_in_flight(box, tmp_path, number, code):
+    """Eight details are under way, and the answers would take five seconds."""
+    tap = Tap(tmp_path, settings(box, "matas"), streams=["matas_invoices", "matas_invoice_details"])
+    until(lambda: box.requests)
+    box.latency = 5
+    until(lambda: len(box.requests) >= 9)
+    began = time.monotonic()
+    tap.process.send_signal(number)
+    assert tap.wait() == code
+    assert time.monotonic() - began < 1
+    target = Target()
+    target.take(tap.lines)
+    assert tap.lines[-1].startswith(b'{"type":"STATE"'), "the state of what was emitted"
+    assert "Traceback" not in tap.log
+    assert signal.Signals(number).name in tap.log
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("at", [1, 30, 90])
+def test_a_signal_leaves_no_half_line_and_a_state_to_go_on_from(tmp_path, number, code, at):
+    """Also when it comes while lines are being written, and the reader is slow."""
+    with Sandbox(invoices=150, latency=0.002) as box:
+        box.now = NOW
+        config = settings(box, "exsited")
+        streams = ["exsited_invoices", "exsited_invoice_details"]
+        tap = Tap(tmp_path, config, streams=streams)
+
+        def stop(line):
+            if line == at:
+                tap.process.send_signal(number)
+            if line >= at:
+                time.sleep(0.001)
+
+        tap.on_line = stop
+        assert tap.wait() == code, tap.log
+        assert all(line.endswith(b"\n") for line in tap.lines)
+        assert tap.lines[-1].startswith(b'{"type":"STATE"')
+        target = Target()
+        target.take(tap.lines)
+        target.take(sync(config, target.state, streams=streams).lines)
+        for stream in streams:
+            assert len(target.rows[stream]) == 150
+
+
+def test_a_signal_while_it_waits_to_ask_again(box, tmp_path):
+    box.faults.add(times=None, action={"retry_after": "60"})
+    tap = Tap(tmp_path, settings(box, "ibana", max_retry_seconds=600), streams=["ibana_invoices"])
+    until(lambda: box.requests)
+    time.sleep(0.1)
+    began = time.monotonic()
+    tap.process.terminate()
+    assert tap.wait() == 143
+    assert time.monotonic() - began < 1
+
+
+def test_a_reader_that_leaves_ends_it_quietly(tmp_path):
+    with Sandbox(invoices=400) as box:
+        tap = Tap(tmp_path, settings(box, "ibana", "exsited"), streams=["ibana_invoices", "exsited_invoices"], reads=False)
+        assert tap.process.stdout.readline().startswith(b"{")
+        tap.process.stdout.close()
+        assert tap.wait() == 141
+    assert "Traceback" not in tap.log
+    assert "ERROR" not in tap.log
+    assert "BrokenPipe" not in tap.log
+
+
+# State
+
+
+def emitted_before_state(run, stream):
+    """Yield each STATE's bookmark of a stream with the keys that were emitted before it."""
+    names, before = run.key_names(stream), set()
+    for message in run.messages:
+        if message["type"] == "RECORD" and message["stream"] == stream:
+            before.add(tuple(str(message["record"][name]) for name in names))
+        elif message["type"] == "STATE":
+            mark = message["value"].get("bookmarks", {}).get(stream, {})
+            if value := mark.get("replication_key_value"):
+                yield value, set(before), mark
+
+
+INCREMENTAL = {
+    "covage_invoices": "accounting_date",
+    "covage_invoice_documents": "accounting_date",
+    "matas_invoice_details": "changed_on",
+    "ibana_invoices": "updatedAt",
+    "exsited_invoices": "last_updated_on",
+    "exsited_invoice_details": "last_updated_on",
+    "exsited_order_invoices": "last_updated_on",
+    "exsited_invoice_documents": "last_updated_on",
+    "i3dnet_invoice_details": "changed_on",
+    "i3dnet_invoice_documents": "changed_on",
+}
+
+
+def comparable(value):
+    return value if value is None or len(value) == 10 else value.replace("Z", "").ljust(26, "0")
+
+
+@pytest.mark.parametrize("stream", INCREMENTAL)
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_no_state_covers_what_was_not_emitted(stream, newest_first, monkeypatch):
+    """A STATE after every record: all that lies before its bookmark went out before it."""
+    monkeypatch.setattr("tap_invoices.stream.STATE_SECONDS", 0)
+    with Sandbox(invoices=60) as box:
+        box.now = NOW
+        provider = stream.partition("_")[0]
+        box.book(provider).newest_first = newest_first
+        config = settings(box, provider)
+        if provider != "matas":
+            config[provider]["page_size"] = 7
+        run = sync(config, streams=[stream])
+    name, keys = INCREMENTAL[stream], run.key_names(stream)
+    values = {tuple(str(r[key]) for key in keys): r[name] for r in run.records[stream]}
+    states = list(emitted_before_state(run, stream))
+    assert states
+    for bookmark, before, mark in states:
+        covered = {key for key, value in values.items() if value and comparable(value) < comparable(bookmark)}
+        assert covered <= before
+        assert mark["version"] == 1
+
+
+@pytest.mark.parametrize("stream", ["exsited_invoice_details", "matas_invoice_details", "i3dnet_invoice_details"])
+def test_where_the_order_allows_state_comes_on_the_way(stream, monkeypatch):
+    monkeypatch.setattr(InvoiceStream, "STATE_MSG_FREQUENCY", 50)
+    with Sandbox(invoices=600) as box:
+        box.now = NOW
+        config = settings(box, stream.partition("_")[0])
+        run = sync(config, streams=[stream])
+        marks = [mark for mark, _, _ in emitted_before_state(run, stream)]
+        assert marks == sorted(marks)
+        assert run.account(stream).emitted == 600
+        if stream == "exsited_invoice_details":
+            assert len(set(marks)) >= 4, "it moves while the stream runs"
+
+
+def test_state_comes_at_least_every_ten_thousand_records_or_sixty_seconds():
+    from tap_invoices import stream  # noqa: PLC0415
+
+    assert InvoiceStream.STATE_MSG_FREQUENCY <= 10_000
+    assert stream.STATE_SECONDS <= 60
+
+
+def test_the_state_does_not_grow_with_the_invoices():
+    sizes = []
+    for count in (30, 1500):
+        with Sandbox(invoices=count) as box:
+            box.now = NOW
+            streams = ["matas_invoice_details", "exsited_order_invoices", "i3dnet_invoice_details", *STREAMS][:6]
+            sizes.append(max(len(json.dumps(m)) for m in sync(settings(box), streams=streams).messages if "value" in m))
+    assert abs(sizes[0] - sizes[1]) < 50
+    assert max(sizes) < 4096
+
+
+def test_at_most_five_hundred_failed_items_are_kept_and_the_bookmark_stays_before_the_others(no_waits):  # noqa: ARG001
+    """Every other detail of 1,100 fails; the next sync, when all is well again, gets them all."""
+    with Sandbox(invoices=1100) as box:
+        box.now = NOW
+        box.faults.add(path="/matas/api/invoice/.*[02468]$", times=None, action={"status": 400})
+        config = settings(box, "matas")
+        run = sync(config, streams=["matas_invoice_details"])
+        mark = run.bookmark("matas_invoice_details")
+        assert len(mark["failed"]) == 500
+        assert len(json.dumps(run.state)) < 64 * 1024
+        came = set(run.keys("matas_invoice_details"))
+        box.faults.clear()
+        again = sync(config, run.state, streams=["matas_invoice_details"])
+        assert not again.failures
+        assert len(came | set(again.keys("matas_invoice_details"))) == 1100
+        assert "failed" not in again.bookmark("matas_invoice_details")
+
+
+def test_a_state_from_the_future_is_refused_by_name(box, tmp_path):
+    state = {"bookmarks": {"ibana_invoices": {"replication_key_value": "2026-01-01T00:00:00Z", "version": 2}}}
+    done = process(tmp_path, settings(box, "ibana"), state)
+    assert done.returncode == 1
+    assert "ibana_invoices" in done.stderr
+    assert "version 2" in done.stderr
+    assert not done.stdout
+    assert not box.requests
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"replication_key": "updatedAt", "replication_key_value": "2026-09-01T00:00:00+00:00"},
+        {"replication_key": "updatedAt", "replication_key_value": "2026-09-01T02:00:00.000+02:00"},
+        {"replication_key_value": "2026-09-01", "version": 0},
+        {"replication_key_value": "2026-09-01T00:00:00.000000Z", "version": 1},
+    ],
+)
+def test_an_older_state_is_understood(box, mark):
+    run = sync(settings(box, "ibana"), {"bookmarks": {"ibana_invoices": mark}}, streams=["ibana_invoices"])
+    assert not run.failures
+    assert dict(box.requests[0].query)["updatedFrom"].startswith("2026-08-31T00:00:00")
+    assert run.bookmark("ibana_invoices")["version"] == 1
+
+
+def test_what_was_listed_but_not_fetched_is_fetched_next_time(box):
+    """The list is through and its bookmark moved; its followers ended early."""
+    config = settings(box, "exsited", max_retry_seconds=0)
+    box.faults.add(path="/exsited/api/v3/invoices/[^/]+$", after=10, times=None, action={"status": 503})
+    streams = ["exsited_invoices", "exsited_invoice_details"]
+    run = sync(config, streams=streams)
+    assert set(run.failures) == {"exsited_invoice_details"}
+    assert run.bookmark("exsited_invoices")["replication_key_value"]
+    box.faults.clear()
+    again = sync(config, run.state, streams=streams)
+    assert len({*run.keys(streams[1]), *again.keys(streams[1])}) == 40
+
+
