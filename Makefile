@@ -101,7 +101,7 @@ $(TARGETS)/.postgres: requirements/postgres.txt
 
 $(AIRBYTE)/.installed: $(VENV)/.created requirements/airbyte.txt
 	$(PY) -m venv --clear --without-pip $(AIRBYTE)
-	$(call install,$(AIRBYTE),--require-hashes -r requirements/airbyte.txt)
+	$(call install,$(AIRBYTE),--no-deps --require-hashes -r requirements/airbyte.txt)
 	@touch $@
 
 $(MELTANO)/.installed: $(VENV)/.created requirements/meltano.txt
@@ -127,7 +127,7 @@ lock: $(VENV)/.created
 	$(compile) requirements/target-jsonl.in --output-file requirements/target-jsonl.txt
 	$(compile) requirements/targets.in --output-file requirements/targets.txt
 	$(compile) requirements/postgres.in --output-file requirements/postgres.txt
-	$(compile) requirements/airbyte.in --output-file requirements/airbyte.txt
+	$(compile) requirements/airbyte.in --override requirements/airbyte-overrides.txt --output-file requirements/airbyte.txt
 
 clean:
 	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(AIRBYTE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output

@@ -32,15 +32,15 @@ def main() -> int:
     kinds = {work.kind for work in chosen}
     works = [*(start for start in STARTS if start.kind in kinds), *chosen]
     pythons = {name: envs.prepare(CONTENDERS[name].environment) for work in works for name in work.contenders}
+    runs: list[dict[str, Any]] = []
     with _server() as root:
-        found = ceiling.show(root, {work.key: work for work in WORKLOADS})
-        runs = [
-            _measured(number, work, name, pythons[name], root)
-            for number in range(options.rounds)
-            for work in works
-            for name in _turned(work.contenders, number)
-        ]
-    _write(runs, {"ceiling": found, **report.about()})
+        about = {"ceiling": ceiling.show(root, {work.key: work for work in WORKLOADS}), **report.about()}
+        for number in range(options.rounds):
+            for work in works:
+                runs += [
+                    _measured(number, work, name, pythons[name], root) for name in _turned(work.contenders, number)
+                ]
+            _write(runs, about)
     return 0 if all(entry["whole"] for entry in runs) else 1
 
 

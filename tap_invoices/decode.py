@@ -66,7 +66,7 @@ def _parse(body: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:  # The standard library also reads a lone surrogate, which fast decoders refuse.
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        return json.loads(body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError):
         msg = f"the body ({len(body)} bytes) is not JSON"
         raise BodyError(msg) from None

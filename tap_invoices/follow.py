@@ -121,7 +121,9 @@ class FollowStream(InvoiceStream):
 
     def complete_row(self, row: Row, due: Due) -> Row:
         """Return a row with the key and the replication value that only the list knows, where it lacks them."""
-        row.setdefault(type(self).primary_keys[0], due.id)
+        key = type(self).primary_keys[0]
+        if row.get(key) in (None, ""):
+            row[key] = due.id
         row.setdefault(str(type(self).replication_key), self.bookmark.shown(due.value))
         return row
 

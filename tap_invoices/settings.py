@@ -154,6 +154,15 @@ def merge(config: Mapping[str, Any], over: Mapping[str, Any]) -> Config:
     return merged
 
 
+def without_nulls(config: Mapping[str, Any]) -> Config:
+    """Leave out what is null: it is not set."""
+    return {
+        name: without_nulls(value) if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if value is not None
+    }
+
+
 def for_provider(provider: Provider, config: Mapping[str, Any]) -> Config:
     """Return what a provider's streams see: its own settings, over the shared ones, over the defaults."""
     defaults: Config = {

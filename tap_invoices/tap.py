@@ -58,7 +58,7 @@ class TapInvoices(Tap):
         validate_config: bool = True,  # noqa: ARG002  (always: a bad setting is told before any request)
         **kwargs: Any,
     ) -> None:
-        merged = copy.deepcopy(dict(config or {}))
+        merged = settings.without_nulls(copy.deepcopy(dict(config or {})))
         if parse_env_config:
             self.append_builtin_config(self.config_jsonschema)
             merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))

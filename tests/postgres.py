@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -26,24 +27,27 @@ class Postgres:
     host = "127.0.0.1"
 
     def __enter__(self):
-        self._owner = _unprivileged()
-        # Not pytest's folder: the server's user may not enter that of root.
-        self._folder = Path(tempfile.mkdtemp(prefix="tap-invoices-postgres-"))
-        self._programs = self._reachable(_programs())
-        self._data = self._folder / "data"
-        self._data.mkdir()
-        if self._owner:
-            for path in (self._folder, self._data):
-                shutil.chown(path, self._owner)
-        self.port = _free_port()
-        self._run("initdb", "-U", self.user, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        options = f"-c listen_addresses={self.host} -p {self.port} -k {self._folder} -c fsync=off"
-        self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+        with contextlib.ExitStack() as stack:
+            # Not pytest's folder: the server's user may not enter that of root.
+            self._folder = Path(tempfile.mkdtemp(prefix="tap-invoices-postgres-"))
+            stack.callback(shutil.rmtree, self._folder)
+            self._owner = _unprivileged()
+            self._programs = self._reachable(_programs())
+            self._data = self._folder / "data"
+            self._data.mkdir()
+            if self._owner:
+                for path in (self._folder, self._data):
+                    shutil.chown(path, self._owner)
+            self.port = _free_port()
+            self._run("initdb", "-U", self.user, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+            options = f"-c listen_addresses={self.host} -p {self.port} -k {self._folder} -c fsync=off"
+            self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+            stack.callback(self._run, "pg_ctl", "-w", "-m", "immediate", "stop")
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
-        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
-        shutil.rmtree(self._folder)
+        self._stack.close()
 
     def rows(self, query):
         """Return the rows of a query, numbers with all their digits."""
@@ -76,8 +80,11 @@ class Postgres:
         """Return where the server's user can run the programs: it may not enter the checkout."""
         if not self._owner or DEBIAN in programs.parents:
             return programs
-        copy = self._folder / "programs"
+        package = programs.parents[1]
+        copy = self._folder / package.name / programs.parent.name
         shutil.copytree(programs.parent, copy, symlinks=True)
+        libraries = f"{package.name}.libs"  # where the programs look for them: beside the package
+        shutil.copytree(package.with_name(libraries), self._folder / libraries)
         self._folder.chmod(0o755)
         return copy / "bin"
 

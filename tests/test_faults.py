@@ -165,7 +165,7 @@ def test_an_answer_that_takes_too_long_is_asked_for_again(box, provider):
     assert not run.failures
     for stream in streams:
         assert whole(run, stream)
-        assert run.account(stream).retries == 1
+        assert run.account(stream).retries >= 1
 
 
 @pytest.mark.parametrize("provider", SIGNED_IN)
@@ -508,8 +508,9 @@ def test_an_item_that_may_not_be_had_ends_the_stream(box, stream, status):
     assert not run.keys(stream)
 
 
-@pytest.mark.parametrize("stream", FOLLOWERS)
-def test_an_item_for_which_the_provider_goes_down_ends_the_stream(box, stream):
+@pytest.mark.parametrize("stream", ITEMS)
+def test_items_for_which_the_provider_goes_down_end_the_stream(box, stream):
+    """One broken item is not an outage; some in a row are."""
     hit(box, stream, times=None, after=1, status=503)
     run = sync(config(box, stream, max_retry_seconds=0), before(stream), streams=[stream])
     assert run.tap.connections[provider_of(stream)].down
@@ -530,29 +531,38 @@ def test_the_guards_hold_for_lists_within_a_list(box, stream, fault):
 # One provider, and the others
 
 
-def test_one_providers_failure_does_not_stop_the_others(own_box, tmp_path):
-    """As a process: the others are whole, their state is written, the exit code is 1, and the end tells which failed."""
-    for provider in PROVIDERS:
-        folder = tmp_path / provider
-        folder.mkdir()
-        own_box.faults.clear()
-        own_box.faults.add(provider=provider, times=None, action={"status": 400})
-        done = process(folder, settings(own_box, *PROVIDERS, max_retry_seconds=1, documents={}))
-        messages = [json.loads(line) for line in done.stdout.splitlines()]
-        failed = {name for name in LISTS if provider_of(name) == provider}
-        came = {message["stream"] for message in messages if message["type"] == "RECORD"}
-        assert done.returncode == 1
-        assert set(LISTS) - came == failed
-        state = [message["value"] for message in messages if message["type"] == "STATE"][-1]["bookmarks"]
-        for name in ("covage_invoices", "ibana_invoices", "exsited_invoices"):
-            assert bool(state.get(name, {}).get("replication_key_value")) is (name not in failed)
-        *_, summary = [line for line in done.stderr.splitlines() if "not whole" in line]
-        assert all(name in summary for name in failed)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_one_providers_failure_does_not_stop_the_others(own_box, provider):
+    """The others are whole, and their state is written."""
+    own_box.faults.add(provider=provider, times=None, action={"status": 400})
+    run = sync(settings(own_box, max_retry_seconds=1), streams=STREAMS)
+    failed = {name for name in STREAMS if provider_of(name) == provider}
+    assert set(run.failures) == failed
+    for stream in STREAMS.keys() - failed:
+        assert whole(run, stream)
+        assert advanced(run, stream)
+    assert not [stream for stream in failed if run.records[stream] or run.bookmark(stream).get("replication_key_value")]
+
+
+def test_the_process_ends_with_1_and_a_summary(own_box, tmp_path):
+    """Covage is first in line: what comes after it is there."""
+    own_box.faults.add(provider="covage", times=None, action={"status": 400})
+    done = process(tmp_path, settings(own_box, max_retry_seconds=1))
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert set(LISTS) <= {message["stream"] for message in messages if message["type"] == "RECORD"} | {
+        "covage_invoices"
+    }
+    state = [message["value"]["bookmarks"] for message in messages if message["type"] == "STATE"][-1]
+    assert state["ibana_invoices"]["replication_key_value"]
+    assert not state.get("covage_invoices", {}).get("replication_key_value")
+    [summary] = [line for line in done.stderr.splitlines() if "not whole" in line]
+    assert "covage_invoices" in summary
 
 
 def test_all_at_once_and_still_whole(own_box):
     """A fault of some kind on every fifth request of all providers: it takes longer, and nothing is missing."""
-    kinds = [action for name, action in PASSING.items() if name not in {"a web page called PDF"}]
+    kinds = [action for name, action in PASSING.items() if name != "a web page called PDF"]
     for number in range(300):
         own_box.faults.add(after=5 * number, times=1, action=kinds[number % len(kinds)])
     run = sync(settings(own_box, max_retry_seconds=10), streams=STREAMS)

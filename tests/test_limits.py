@@ -132,7 +132,7 @@ def test_a_place_is_given_back_after_an_error():
     limiter = Limiter(1)
     for _ in range(3):
         with pytest.raises(OSError, match="gone"), limiter.slot():
-            raise OSError("gone")  # noqa: EM101, TRY003
+            raise OSError("gone")  # noqa: EM101
     with limiter.slot():
         assert limiter.delay() is None
 
@@ -251,7 +251,7 @@ def test_a_failed_sign_in_is_tried_again_by_the_next():
 
 @pytest.mark.parametrize("provider", ["covage", "exsited"])
 def test_all_streams_of_a_provider_share_one_token(box, provider):
-    run = sync(settings(box, provider), streams=[name for name in STREAMS_OF[provider]])
+    run = sync(settings(box, provider), streams=STREAMS_OF[provider])
     assert not run.failures
     assert box.tokens_issued(provider) == 1
 
@@ -497,7 +497,8 @@ def test_once_down_nothing_more_is_sent(box):
     assert "down" in run.failures["i3dnet_unpaid_invoices"]
 
 
-def test_retry_after_holds_back_the_other_requests_too(box, no_waits):
+@pytest.mark.usefixtures("no_waits")
+def test_retry_after_holds_back_the_other_requests_too(box):
     """The details are asked for many at once; one is told to wait a second, and all do."""
     box.latency = 0.01
     box.faults.add(path="/matas/api/invoice/", after=6, action={"retry_after": 1})
@@ -546,8 +547,9 @@ def test_the_limit_of_a_page_is_256_mib():
     assert connections.PAGE_LIMIT == 256 * 2**20
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_broken_compression_is_a_broken_body(coding, clock):
+def test_a_broken_compression_is_a_broken_body(coding):
     def attempt():
         return connections.read_body(response(b"not at all", **{"Content-Encoding": coding}))
 

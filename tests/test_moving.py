@@ -1,4 +1,4 @@
-"""A source that changes while it is read, faults and crashes: after a quiet last sync the target holds what it holds."""
+"""A source that changes while it is read, faults, crashes: after a quiet last sync the target holds what it holds."""
 
 from __future__ import annotations
 

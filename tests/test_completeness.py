@@ -1,0 +1,185 @@
+"""The proof of completeness: what each stream expected, read and emitted, and what happens where these do not agree."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from tap_invoices.sandbox import Sandbox
+from tests.conftest import NOW
+from tests.faulty import FOLLOWERS, LISTS, STREAMS, provider_of, settings, sync
+
+COUNTED = ("covage_invoices", "ibana_invoices", "exsited_invoices")
+FIELDS = {
+    "expected",
+    "read",
+    "emitted",
+    "unchanged",
+    "failed",
+    "gone",
+    "requests",
+    "retries",
+    "seconds",
+    "outcome",
+    "stream",
+    "sync",
+}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr("tap_invoices.retry.FIRST_WAIT", 0.001)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return tmp_path / "ledger.jsonl"
+
+
+def entries(ledger):
+    return [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+
+
+def small_pages(box, stream, size=5, **more):
+    config = settings(box, provider_of(stream), **more)
+    if provider_of(stream) != "matas":
+        config[provider_of(stream)]["page_size"] = size
+    return config
+
+
+def test_each_stream_tells_one_structured_and_one_human_line(box, caplog):
+    with caplog.at_level(logging.INFO):
+        sync(settings(box), streams=STREAMS)
+    structured = [record.ledger for record in caplog.records if hasattr(record, "ledger")]
+    assert sorted(entry["stream"] for entry in structured) == sorted(STREAMS)
+    assert all(set(entry) >= FIELDS for entry in structured)
+    for stream in STREAMS:
+        [human] = [
+            record.getMessage()
+            for record in caplog.records
+            if record.getMessage().startswith((f"{stream} complete", f"{stream}: complete"))
+        ]
+        assert all(word in human for word in ("expected", "read", "emitted", "unchanged", "failed", "gone", "requests"))
+
+
+def test_the_ledger_file_has_the_same_lines_and_adds_up(box, ledger, caplog):
+    config = settings(box, ledger_url=ledger.as_uri())
+    with caplog.at_level(logging.INFO):
+        first = sync(config, streams=STREAMS)
+        sync(config, first.state, streams=STREAMS)
+    told = [record.ledger for record in caplog.records if hasattr(record, "ledger")]
+    assert entries(ledger) == json.loads(json.dumps(told, default=str))
+    assert len(told) == 2 * len(STREAMS), "the second sync's lines come behind the first one's"
+    for entry in told:
+        assert entry["outcome"] == "complete"
+        if entry["stream"] in COUNTED:
+            assert entry["expected"] == entry["read"] == entry["emitted"] + entry["unchanged"]
+        if entry["stream"] in FOLLOWERS:
+            assert entry["expected"] == entry["read"] + entry["failed"] + entry["gone"]
+    for entry in told[: len(STREAMS)]:
+        if entry["stream"] in LISTS:
+            assert entry["emitted"] == len(first.records[entry["stream"]])
+
+
+def test_the_ledger_counts_the_requests_that_were_made(box, ledger):
+    box.faults.add(provider="exsited", path="/pdf$", times=3, action={"status": 503})
+    sync(settings(box, "exsited", ledger_url=ledger.as_uri()), streams=STREAMS)
+    made = [request for request in box.requests if not request.path.endswith("token")]
+    assert sum(entry["requests"] for entry in entries(ledger)) == len(made)
+    assert sum(entry["retries"] for entry in entries(ledger)) == 3
+
+
+def test_the_ledger_tells_what_failed_and_what_is_gone(box, ledger):
+    paths = [f"/matas/api/invoice/{key}$" for key in list(box.book("matas").invoices)[1:4]]
+    for path, status in zip(paths, (400, 404, 404), strict=True):
+        box.faults.add(path=path, times=None, action={"status": status})
+    sync(settings(box, "matas", ledger_url=ledger.as_uri()), streams=["matas_invoice_details"])
+    [entry] = entries(ledger)
+    assert (entry["failed"], entry["gone"], entry["read"], entry["expected"]) == (1, 2, 22, 25)
+    assert entry["outcome"] == "partial"
+
+
+@pytest.mark.parametrize("stream", COUNTED)
+def test_a_short_list_fails_and_says_so_in_the_ledger(box, ledger, stream):
+    box.faults.add(provider=provider_of(stream), path=LISTS[stream], times=None, action={"total": 1})
+    run = sync(small_pages(box, stream, ledger_url=ledger.as_uri()), streams=[stream])
+    assert stream in run.failures
+    [entry] = entries(ledger)
+    assert (entry["outcome"], entry["expected"], entry["read"], entry["emitted"]) == ("failed", 26, 25, 25)
+    assert not run.bookmark(stream).get("replication_key_value")
+
+
+@pytest.mark.parametrize("stream", COUNTED)
+def test_on_short_warn_goes_on(box, ledger, stream, caplog):
+    box.faults.add(provider=provider_of(stream), path=LISTS[stream], times=None, action={"total": 1})
+    run = sync(small_pages(box, stream, ledger_url=ledger.as_uri(), on_short="warn"), streams=[stream])
+    assert not run.failures
+    assert run.bookmark(stream)["replication_key_value"]
+    assert entries(ledger)[0]["outcome"] == "short"
+    assert "25 of 26" in caplog.text
+
+
+@pytest.mark.parametrize("stream", COUNTED)
+def test_a_list_is_read_again_twice_at_most(box, stream):
+    def firsts():
+        queries = [dict(r.query) for r in box.requests if not r.path.endswith("token")]
+        return sum(q.get("page", "1") == "1" and q.get("offset", "0") == "0" and "cursor" not in q for q in queries)
+
+    box.faults.add(provider=provider_of(stream), path=LISTS[stream], times=None, action={"total": 1})
+    sync(small_pages(box, stream), streams=[stream])
+    assert firsts() == 3
+    box.clear()
+    box.faults.clear()
+    sync(small_pages(box, stream), streams=[stream])
+    assert firsts() == 1
+
+
+def test_no_version_is_activated_where_rows_may_lack(box):
+    """Neither for a list that is short, nor for details of which one failed."""
+    more = {"emit_activate_version_messages": True, "on_short": "warn"}
+    rule = box.faults.add
+    rule(provider="ibana", times=None, action={"total": 1})
+    rule(path=f"/matas/api/invoice/{list(box.book('matas').invoices)[1]}$", times=None, action={"status": 400})
+    rule(path="/i3dnet/v3/account/invoice/unpaid$", after=1, times=None, action={"status": 400})
+    streams = ["ibana_invoices", "matas_invoice_details", "i3dnet_unpaid_invoices"]
+    config = settings(box, **more)
+    config["i3dnet"]["page_size"] = 3
+    run = sync(config, streams=streams, full_table=streams)
+    assert not [message for message in run.messages if message["type"] == "ACTIVATE_VERSION"]
+    box.faults.clear()
+    run = sync(config, streams=streams, full_table=streams)
+    activated = [message["stream"] for message in run.messages if message["type"] == "ACTIVATE_VERSION"]
+    assert sorted(activated) == sorted(streams)
+
+
+@pytest.mark.parametrize("stream", COUNTED)
+def test_one_dropped_row_is_caught(stream):
+    with Sandbox(invoices=1000) as box:
+        box.now = NOW
+        box.faults.add(provider=provider_of(stream), path=LISTS[stream], after=5, times=1, action={"drop_row": 50})
+        run = sync(settings(box, provider_of(stream)), streams=[stream])
+        assert not run.failures
+        assert len(set(run.keys(stream))) == 1000
+        assert run.account(stream).requests > 18, "the list was read again"
+
+
+def test_one_row_that_is_always_dropped_fails_the_stream(box):
+    """Each page of Covage's lacks one whenever it is asked for."""
+    box.faults.add(path=LISTS["covage_invoices"], times=None, action={"drop_row": 2})
+    run = sync(small_pages(box, "covage_invoices"), streams=["covage_invoices"])
+    assert "of 25" in run.failures["covage_invoices"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", COUNTED)
+def test_one_row_dropped_in_a_hundred_thousand_is_caught(stream):
+    with Sandbox(invoices=100_000) as box:
+        box.now = NOW
+        box.faults.add(provider=provider_of(stream), path=LISTS[stream], after=500, times=1, action={"drop_row": 50})
+        run = sync(settings(box, provider_of(stream), request_timeout=60), streams=[stream])
+        assert not run.failures
+        assert sum('"type":"RECORD"' in line for line in run.lines) == 100_000
+        assert run.account(stream).read == 100_000
+        assert run.account(stream).requests > 1900, "the list was read again"
