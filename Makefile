@@ -9,13 +9,14 @@ TARGET := .venv-target-jsonl
 TARGETS := .venv-targets
 AIRBYTE := .venv-airbyte
 
-.PHONY: help demo test test-all test-airbyte lint format docs lock clean
+.PHONY: help demo test test-all test-airbyte bench lint format docs lock clean
 
 help:
 	@echo "make demo      sync all five providers from a local sandbox to output/demo, through Meltano"
 	@echo "make test      the test suite; make test ARGS='-k paging' runs a part of it"
 	@echo "make test-all  the long forms too"
 	@echo "make test-airbyte  the clients of Airbyte and Exsited, in an environment of their own"
+	@echo "make bench     the benchmark, about an hour; make bench ARGS='--only W1 --rounds 1' is a part of it"
 	@echo "make lint      ruff and mypy; make format applies what ruff can"
 	@echo "make docs      write the generated parts of the documents"
 	@echo "make lock      resolve requirements/*.txt again; UPGRADE=--upgrade takes newer versions"
@@ -32,6 +33,9 @@ test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.i
 
 test-airbyte: $(VENV)/.test $(AIRBYTE)/.installed
 	SOURCE_INVOICES=$(abspath $(VENV))/bin/source-invoices $(AIRBYTE)/bin/python -m pytest tests/airbyte $(ARGS)
+
+bench: $(VENV)/.created
+	$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.lint
 	$(PY) -m ruff check
@@ -128,7 +132,11 @@ lock: $(VENV)/.created
 	$(compile) requirements/targets.in --output-file requirements/targets.txt
 	$(compile) requirements/postgres.in --output-file requirements/postgres.txt
 	$(compile) requirements/airbyte.in --override requirements/airbyte-overrides.txt --output-file requirements/airbyte.txt
+	for name in server bare sdk dlt; do \
+	  $(compile) benchmarks/requirements/$$name.in --output-file benchmarks/requirements/$$name.txt || exit 1; done
+	$(compile) benchmarks/requirements/airbyte.in --override benchmarks/requirements/airbyte-overrides.txt \
+	  --output-file benchmarks/requirements/airbyte.txt
 
 clean:
-	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(AIRBYTE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output
+	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(AIRBYTE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output benchmarks/.envs benchmarks/.work
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

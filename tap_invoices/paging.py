@@ -51,7 +51,7 @@ class Paginator(ABC, Generic[Token]):
         self.total: int | None = None
         self.moved = False
         """Whether rows may have passed unseen, for the list has shrunk and the pages cannot show it."""
-        self._pages: set[int] = set()
+        self._pages = Seen()
 
     @abstractmethod
     def advance(self, page: Page) -> list[Any]:
@@ -70,11 +70,9 @@ class Paginator(ABC, Generic[Token]):
         return [row for row, key in zip(page.rows, page.keys, strict=True) if self.seen.add(key)]
 
     def _refuse_repeated(self, page: Page) -> None:
-        fingerprint = hash(tuple(page.keys))
-        if page.keys and fingerprint in self._pages:
+        if page.keys and not self._pages.add(tuple(page.keys)):
             msg = f"page {self.current_value} repeats one that came before: the list cannot be read to its end"
             raise PagingError(msg)
-        self._pages.add(fingerprint)
 
 
 class CursorPaginator(Paginator[str | None]):

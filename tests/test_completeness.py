@@ -155,14 +155,14 @@ def test_no_version_is_activated_where_rows_may_lack(box):
 
 
 @pytest.mark.parametrize("stream", COUNTED)
-def test_one_dropped_row_is_caught(stream):
+def test_one_dropped_row_is_caught(stream, caplog):
     with Sandbox(invoices=1000) as box:
         box.now = NOW
         box.faults.add(provider=provider_of(stream), path=LISTS[stream], after=5, times=1, action={"drop_row": 50})
-        run = sync(settings(box, provider_of(stream)), streams=[stream])
+        run = sync(settings(box, provider_of(stream), max_connections=1), streams=[stream])
         assert not run.failures
         assert len(set(run.keys(stream))) == 1000
-        assert run.account(stream).requests > 18, "the list was read again"
+        assert "reading the list again" in caplog.text
 
 
 def test_one_row_that_is_always_dropped_fails_the_stream(box):
@@ -174,12 +174,12 @@ def test_one_row_that_is_always_dropped_fails_the_stream(box):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stream", COUNTED)
-def test_one_row_dropped_in_a_hundred_thousand_is_caught(stream):
+def test_one_row_dropped_in_a_hundred_thousand_is_caught(stream, caplog):
     with Sandbox(invoices=100_000) as box:
         box.now = NOW
         box.faults.add(provider=provider_of(stream), path=LISTS[stream], after=500, times=1, action={"drop_row": 50})
-        run = sync(settings(box, provider_of(stream), request_timeout=60), streams=[stream])
+        run = sync(settings(box, provider_of(stream), request_timeout=60, max_connections=1), streams=[stream])
         assert not run.failures
         assert sum('"type":"RECORD"' in line for line in run.lines) == 100_000
         assert run.account(stream).read == 100_000
-        assert run.account(stream).requests > 1900, "the list was read again"
+        assert "reading the list again" in caplog.text

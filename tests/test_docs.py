@@ -150,7 +150,7 @@ def test_figures_are_those_of_the_code(page, figure):
 
 
 def test_every_test_that_is_named_is_there():
-    named = [match for text in TEXTS.values() for match in re.findall(r"\b(test_\w+\.py)::(\w+)", text)]
+    named = [match for text in TEXTS.values() for match in re.findall(r"((?:providers/)?test_\w+\.py)::(\w+)", text)]
     assert named
     assert [f"{file}::{name}" for file, name in named if name not in names_in(file)] == []
 

@@ -112,3 +112,15 @@ def test_meltano_adds_it(tmp_path):
     assert (plugin["name"], plugin["namespace"]) == ("tap-invoices", "tap_invoices")
     assert by_name(plugin["settings"])["covage.password"]["sensitive"] is True
     assert len(plugin["settings"]) == len(yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))["settings"])
+
+
+def test_meltano_yml_shows_what_a_project_needs():
+    """A second account, schedules, and for production secrets from the environment and documents in a bucket."""
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    extractors = by_name(project["plugins"]["extractors"])
+    assert extractors["tap-invoices--branch"]["inherit_from"] == "tap-invoices"
+    assert {schedule["job"] for schedule in project["schedules"]} <= {job["name"] for job in project["jobs"]}
+    production = by_name(project["environments"])["prod"]["config"]["plugins"]
+    documents = by_name(production["extractors"])["tap-invoices--documents"]["config"]["documents"]
+    assert documents["url"].startswith("s3://$")
+    assert by_name(production["loaders"])["target-postgres"]["config"]["password"].startswith("$")
