@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -157,8 +158,8 @@ class PagedStream(InvoiceStream):
             for stale in asked.keys() - {token, *later}:
                 asked.pop(stale).cancel()
             page = self._fetch_beside(token, later, asked, context)
-            page.rows = [row for row in paginator.advance(page) if not self._came(row, earlier)]
-            yield page
+            rows = [row for row in paginator.advance(page) if not self._came(row, earlier)]
+            yield replace(page, rows=rows)
 
     def _fetch_beside(
         self, token: Any, later: list[Any], asked: dict[Any, Future[Page]], context: Context | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -143,6 +142,8 @@ class WindowPaginator(Paginator[Window]):
             if reached >= self.total:
                 break
             window = self.plan(reached)
+            if window.start == reached:  # which says nothing of the row before, unless it is asked for in turn
+                break
             windows.append(window)
         return windows
 
@@ -159,17 +160,43 @@ class NumberPaginator(WindowPaginator):
     """Page numbers: the first row is a multiple of the page's size.
 
     Pages of one size never overlap, so sizes vary: of those that hold the row before the position, the one that
-    reaches furthest.
+    reaches furthest. Where all sizes divide the position, as small ones may, no page holds the rows on both sides of
+    it. Then the page after it is asked for, and kept until another request finds the row before where it was.
     """
+
+    _kept: tuple[Window, Page] | None = None
+    _is_checked = False
 
     @override
     def plan(self, position: int) -> Window:
-        if not position:
-            return Window(0, self.page_size)
         size = self._place.cap or self.page_size
+        if not position:
+            return Window(0, size)
         windows = [Window((position - 1) // take * take, take) for take in range(size, size // 2, -1)]
         best = max(windows, key=lambda window: window.start + window.size)
         if best.start + best.size > position:
             return best
-        take = next(take for take in itertools.count(2) if position % take)
-        return Window((position - 1) // take * take, take)
+        take = next((take for take in range(size // 2, 1, -1) if position % take), None)
+        return Window((position - 1) // take * take, take) if take else Window(position, size)
+
+    @override
+    def advance(self, page: Page) -> list[Any]:
+        if self._kept:
+            (window, kept), self._kept = self._kept, None
+            if page.keys == [self._place.last_key]:
+                self.current_value, page, self._is_checked = window, kept, True
+        elif self.current_value.start == self._place.position > 0:
+            self._kept = self.current_value, page
+            self.current_value = Window(self._place.position - 1, 1)
+            return []
+        rows = super().advance(page)
+        self._is_checked = False
+        return rows
+
+    @override
+    def _joins_on(self, page: Page) -> bool:
+        return self._is_checked or super()._joins_on(page)
+
+    @override
+    def ahead(self, count: int) -> list[Window]:
+        return [] if self._kept else super().ahead(count)

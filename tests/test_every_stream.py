@@ -168,6 +168,14 @@ def test_keys_and_bookmark_are_the_contract(run, stream):
     assert run.bookmark(stream).get("replication_key") == replication
 
 
+def test_the_catalog_says_how_it_is_read_and_whether_by_default(run, stream):
+    [entry] = [entry for entry in run.tap.catalog_dict["streams"] if entry["tap_stream_id"] == stream]
+    [root] = [part["metadata"] for part in entry["metadata"] if not part["breadcrumb"]]
+    replication = STREAMS[stream][1]
+    assert entry["replication_method"] == ("INCREMENTAL" if replication else "FULL_TABLE")
+    assert root["selected-by-default"] is (stream in BY_DEFAULT)
+
+
 def test_schema_comes_before_the_first_record(run, stream):
     types = [message["type"] for message in run.messages if message.get("stream") == stream]
     assert types[0] == "SCHEMA"
@@ -247,3 +255,17 @@ def test_bookmark_is_of_one_width(run, stream):
 def test_default_selection_leaves_out_what_is_heavy_or_told_twice(box, sync):
     done = sync({**box.config(), "documents": {"mode": "inline"}})
     assert {message["stream"] for message in done.messages if message["type"] == "RECORD"} == BY_DEFAULT
+
+
+@pytest.mark.parametrize("stream", LISTS)
+@pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
+def test_a_record_without_its_key_is_an_error_that_names_stream_and_page(sync, stream, nothing):
+    with Sandbox(invoices=25) as box:
+        provider, [key] = provider_of(stream), LISTS[stream][0]
+        invoices = box.book(provider).invoices
+        last = next(name for name in reversed(list(invoices)) if not invoices[name].get("paymentDate"))
+        box.book(provider).change(last, **{key: nothing, "isCredit": 0})
+        done = sync(box.config(provider), select=[stream])
+    assert f"`{key}`" in done.failures[stream]
+    assert stream in done.failures[stream]
+    assert re.search(r"page|row", done.failures[stream])

@@ -20,7 +20,7 @@ from tests.faulty import COMMAND, ROOT, STREAMS, environment, process, settings,
 from tests.test_faults import PASSING
 
 CANARIES = {
-    "covage": "canary-covage/pass+word\"é",
+    "covage": 'canary-covage/pass+word"é',
     "exsited": "canary-exsited&secret='1'",
     "matas": "canary-matas-token",
     "ibana": "canary-ibana-token",
@@ -102,9 +102,8 @@ def test_no_secret_shows_at_debug_through_faults_of_every_kind(box, tmp_path, ow
     )
     assert done.returncode == 1, "some of the faults last"
     assert len(box.requests) > 150
-    written = "".join(
-        path.read_text(encoding="utf-8") + path.name for path in tmp_path.rglob("*") if path.name in {"ledger.jsonl", "own.log"}
-    )
+    files = [path for path in tmp_path.rglob("*") if path.name in {"ledger.jsonl", "own.log"}]
+    written = "".join(path.read_text(encoding="utf-8") + path.name for path in files)
     assert not leaks(done.stderr + written, SIGNATURE)
     assert not [word for word in PERSONAL if word in done.stderr + written]
     messages = [json.loads(line) for line in done.stdout.splitlines()]
@@ -136,7 +135,7 @@ def test_an_uncaught_error_shows_no_secret(box, tmp_path):
     box.faults.clear()
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config(box, tmp_path)), encoding="utf-8")
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [sys.executable, "fail.py", "--config", str(path)],
         cwd=tmp_path,
         env=environment(TAP_INVOICES_LOGLEVEL="debug"),
@@ -157,7 +156,7 @@ def test_about_and_refused_settings_show_no_value(box, tmp_path):
     done = process(tmp_path, wrong)
     assert done.returncode == 1
     assert not leaks(done.stdout + done.stderr)
-    about = subprocess.run(
+    about = subprocess.run(  # noqa: S603
         [*COMMAND, "--about", "--config", str(tmp_path / "config.json")],
         cwd=ROOT,
         env=environment(),
@@ -193,7 +192,8 @@ def test_credentials_go_to_the_configured_host_only(box):
         box.faults.clear()
         box.faults.add(provider="covage", times=None, action={"foreign_next": other.url})
         for provider in ("exsited", "i3dnet", "ibana", "matas"):
-            box.faults.add(provider=provider, path="invoice", times=None, action={"redirect": f"{other.url}/{provider}"})
+            action = {"redirect": f"{other.url}/{provider}"}
+            box.faults.add(provider=provider, path="invoice", times=None, action=action)
         wanted = settings(box)
         wanted["covage"]["page_size"] = 10
         run = sync(wanted, streams=STREAMS)
@@ -212,7 +212,8 @@ def test_a_scheme_downgrade_is_refused(box, tmp_path):
 
 
 def test_netrc_is_not_used(box, tmp_path, monkeypatch):
-    Path(tmp_path, ".netrc").write_text("machine 127.0.0.1 login canary-login password canary-netrc\n", encoding="ascii")
+    secret = "machine 127.0.0.1 login canary-login password canary-netrc\n"
+    Path(tmp_path, ".netrc").write_text(secret, encoding="ascii")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     box.faults.clear()
@@ -256,7 +257,8 @@ def tls(tmp_path):
 
 def test_a_private_authority_is_trusted_by_ca_bundle(tls):
     served, bundle = tls
-    run = sync(settings(served, ca_bundle=str(bundle)), streams=["covage_invoices", "exsited_invoices", "matas_invoices"])
+    streams = ["covage_invoices", "exsited_invoices", "matas_invoices"]
+    run = sync(settings(served, ca_bundle=str(bundle)), streams=streams)
     assert not run.failures
     assert len(run.keys("covage_invoices")) == 25
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from copy import deepcopy
 
@@ -133,6 +134,20 @@ def test_plain_http_can_be_allowed():
     config = {"matas": {"token": "t0ken", "api_url": "http://example.com"}}
     assert faults(config)
     assert faults({**config, "allow_http": True}) == []
+
+
+def test_a_user_agent_is_sent_and_the_tap_s_own_unless_set(box, sync):
+    for setting, sent in (({"user_agent": "us/1.0 (billing)"}, r"us/1\.0 \(billing\)"), ({}, r"tap-invoices/\d+\.\S+")):
+        box.clear()
+        sync({**box.config("covage"), **setting}, select=["covage_invoices"])
+        assert box.requests
+        assert all(re.fullmatch(sent, request.headers["User-Agent"]) for request in box.requests)
+
+
+def test_no_answer_in_the_time_set_is_a_failure(box, sync):
+    box.faults.add(provider="matas", times=None, action={"delay": 1})
+    done = sync({**box.config("matas"), "request_timeout": 0.1, "max_retry_seconds": 0}, select=["matas_invoices"])
+    assert "no answer in time" in done.failures["matas_invoices"]
 
 
 # Bad

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tap_invoices.sandbox import Sandbox
+
 LIST = "matas_invoices"
 DETAILS = "matas_invoice_details"
 
@@ -80,8 +82,6 @@ def test_changed_on_is_the_later_of_creation_and_payment(box, read, paid):
 
 
 def test_a_list_of_many_is_whole(sync):
-    from tap_invoices.sandbox import Sandbox  # noqa: PLC0415
-
     with Sandbox(invoices=1200) as box:
         done = sync(box.config("matas"), select=[LIST])
     assert len(set(done.keys(LIST))) == len(done.keys(LIST)) == 1200
