@@ -111,7 +111,7 @@ def _shared_description(setting: Setting, provider: Provider) -> str:
 def from_environment(schema: Mapping[str, Any], prefix: str) -> Config:
     """Read settings from the environment and from ``.env``: one JSON value for an object, or flat names.
 
-    ``PREFIX_MATAS='{"token": "…"}'`` and ``PREFIX_MATAS_TOKEN=…`` are the same; the flat name wins.
+    ``PREFIX_ACME='{"token": "…"}'`` and ``PREFIX_ACME_TOKEN=…`` are the same; the flat name wins.
     What cannot be read as its type is left as text, for the validation to name.
     """
     dotenv = dotenv_values(find_dotenv(usecwd=True))

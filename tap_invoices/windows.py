@@ -11,6 +11,9 @@ from typing_extensions import override
 
 from tap_invoices.errors import PagingError
 from tap_invoices.paging import PAGES_BEYOND_TOTAL, Page, Paginator
+from tap_invoices.seen import Seen
+
+_MOST_NO_SHORTER = 2
 
 
 class Window(NamedTuple):
@@ -31,7 +34,9 @@ class _Place:
     stepping_back: int = 0
     """Steps back since the last page that joined on."""
     returns: dict[Hashable, int] = field(default_factory=dict)
-    """Where steps back led that brought nothing, since a page last brought new rows: last key → its position."""
+    """Where steps back led that brought nothing, since a page last brought new rows: last key → the list's length."""
+    no_shorter: int = 0
+    """How many of those found the list no shorter than the one before."""
     cap: int = 0
     """Rows that the server really sends at most; 0 while it sends what is asked for."""
 
@@ -105,15 +110,19 @@ class WindowPaginator(Paginator[Window]):
             place.cap = len(page.rows)
 
     def _refuse_standstill(self, *, brought_new: bool) -> None:
-        """Refuse to come back in vain to a row that is no nearer to the front: only a list that shrinks goes on."""
+        """Refuse to come back in vain, to the same row or again: only a list that shrinks meanwhile goes on."""
         place = self._place
+        length = place.position if self.total is None else self.total
         if brought_new:
             place.returns.clear()
+            place.no_shorter = 0
         elif place.stepping_back:
-            if place.returns.get(place.last_key, place.position + 1) <= place.position:
+            same_row = place.returns.get(place.last_key, length + 1) <= length
+            place.no_shorter += length >= min(place.returns.values(), default=length + 1)
+            if same_row or place.no_shorter == _MOST_NO_SHORTER:
                 msg = f"pages do not join on at row {place.position}: they repeat, whatever is asked for"
                 raise PagingError(msg)
-            place.returns[place.last_key] = place.position
+            place.returns[place.last_key] = length
 
     def _go_on(self, page: Page, *, brought_rows: bool) -> None:
         position = self._place.position
@@ -128,6 +137,7 @@ class WindowPaginator(Paginator[Window]):
     def _step_back(self) -> None:
         back = self.page_size * 2**self._place.stepping_back
         self._place.stepping_back += 1
+        self._pages = Seen()  # what was read may rightly come again
         self.current_value = self.plan(max(0, self.current_value.start + 1 - back))
 
     @override
