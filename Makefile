@@ -30,6 +30,7 @@ test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.insta
 
 test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
 	$(PY) -m pytest -n auto --dist loadfile -m "" $(ARGS)
+	$(PY) -m tests.mutants
 
 test-airbyte: $(VENV)/.test $(AIRBYTE)/.installed
 	SOURCE_INVOICES=$(abspath $(VENV))/bin/source-invoices $(AIRBYTE)/bin/python -m pytest tests/airbyte $(ARGS)

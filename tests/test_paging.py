@@ -347,7 +347,6 @@ def test_pages_that_ignore_the_window_end_soon(kind, page_size, sent, turns):
     assert turns == 1 or sent > page_size, "the same rows again can be all there is, pages in turns cannot"
 
 
-@pytest.mark.xfail(reason="such pages look like a list that shrinks; its total ends them", strict=False)
 @pytest.mark.parametrize("kind", COUNTED)
 def test_two_pages_in_turns_that_overlap_by_chance_end_soon(kind):
     def answer(number, _window):
