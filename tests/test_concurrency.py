@@ -126,10 +126,8 @@ def test_a_spool_gives_back_what_went_in_in_order(items, memory, read_first):
     spool = Spool(memory)
     for item in items:
         spool.put(item, 10)
-    taken = []
     reader = iter(spool)
-    for _ in range(min(read_first, len(items))):
-        taken.append(next(reader))
+    taken = [next(reader) for _ in range(min(read_first, len(items)))]
     spool.close()
     assert taken + list(reader) == items
 
