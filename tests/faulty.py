@@ -153,8 +153,9 @@ def command(folder, config, state=None, *, streams=None):
 
 
 def environment(**more):
-    """Return what a tap's process sees: this one's variables, and the checkout first on the path."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    """Return what a tap's process sees: this one's variables but for its screen's size, and the checkout on the path."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
 def process(folder, config, state=None, *, streams=None, timeout=60, **variables):

@@ -222,8 +222,9 @@ def test_a_bucket_that_is_not_there_fails_without_showing_keys(box, sync, s3, ca
         {"empty": True},
         {"half_json": True},
         {"status": 200, "body": "%PDF-1.4 %%EO"},
+        {"status": 200, "body": "<p>%%EOF</p>"},
     ],
-    ids=["HTML as a PDF", "HTML", "empty", "half", "without its end"],
+    ids=["HTML as a PDF", "HTML", "empty", "half", "without its end", "without its start"],
 )
 @pytest.mark.usefixtures("no_waits")
 def test_a_body_that_is_no_whole_pdf_fails_alone_and_is_asked_for_again(box, sync, config, folder, action):

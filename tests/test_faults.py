@@ -324,7 +324,7 @@ def test_pages_in_turns_are_refused_soon(box, stream, turns):
     run = sync(config(box, stream, max_connections=1), before(stream), streams=[stream])
     assert re.search(r"page|row", run.failures[stream])
     assert re.search(r"\d", run.failures[stream]), "it names the page"
-    slack = 1 if stream == "ibana_invoices" else 0  # its windows are of several sizes: the turns begin later
+    slack = 3 if stream == "ibana_invoices" else 0  # its windows are of several sizes: the turns begin later
     assert len(asked(box, stream)) <= turns + 1 + 3 + slack
     assert stayed(run, stream)
 

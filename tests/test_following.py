@@ -253,6 +253,16 @@ def test_details_start_at_the_start_date(box, sync, stream, book):
         assert len(done.records[LIST_OF[provider_of(stream)]]) == len(book.invoices)
 
 
+def test_what_is_exactly_at_the_bookmark_is_due(box, sync, stream, book):
+    first = sync(settings(box, stream, lookback_days=0), select=[stream])
+    box.clear()
+    sync(settings(box, stream, lookback_days=0), first.state, select=[stream])
+    at = moment(bookmark(first, stream))
+    newest = {item(stream, row) for row in book.invoices.values() if changed(stream, row) == at} - {""}
+    assert newest
+    assert newest <= set(asked(box, stream))
+
+
 def test_lookback_days_says_how_far_before_the_bookmark(box, sync):
     stream, book = "covage_invoice_documents", box.book("covage")
     first = sync(settings(box, stream), select=[stream])
@@ -447,6 +457,14 @@ def test_nineteen_failures_alike_end_nothing(box, sync):
     assert len(done.bookmark(DETAILS)["failed"]) == 19
 
 
+def test_failures_alike_that_are_not_in_a_row_end_nothing(box, sync):
+    box.faults.add(path=FOLLOWERS[DETAILS], times=12, action={"status": 400})
+    box.faults.add(path=FOLLOWERS[DETAILS], after=13, times=12, action={"status": 400})
+    done = sync(one_by_one(box, DETAILS), select=[DETAILS])
+    assert len(done.records[DETAILS]) == 1
+    assert len(done.bookmark(DETAILS)["failed"]) == 24
+
+
 def test_failures_of_two_kinds_end_nothing(box, sync):
     box.faults.add(path="/invoice/[0-9]*[02468]$", times=None, action={"status": 400})
     box.faults.add(path="/invoice/[0-9]*[13579]$", times=None, action={"status": 409})
@@ -459,7 +477,7 @@ def test_beyond_500_failed_ids_the_bookmark_stays_before_the_earliest(sync):
         box.now = NOW
         keys = list(box.book("i3dnet").invoices)
         for odd, status in (("[02468]", 400), ("[13579]", 409)):
-            box.faults.add(path=f"/invoice/[0-9]*{odd}$", after=5, times=None, action={"status": status})
+            box.faults.add(path=f"/invoice/[0-9]*{odd}$", times=265, action={"status": status})
         first = sync(one_by_one(box, DETAILS), select=[DETAILS])
         got = {record["id"] for record in first.records[DETAILS]}
         assert len(got) == 10

@@ -104,6 +104,8 @@ def watch(monkeypatch):
     def run(config, streams=None, **size):
         screen, fd_2 = Terminal(**size), os.dup(2)
         monkeypatch.setenv("TERM", "xterm-256color")
+        for name in ("COLUMNS", "LINES"):  # as a worker of a parallel test run has them
+            monkeypatch.delenv(name, raising=False)
         os.dup2(screen.theirs, 2)
         with os.fdopen(2, "w", encoding="utf-8", closefd=False) as stderr, monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", stderr)
