@@ -153,7 +153,7 @@ def command(folder, config, state=None, *, streams=None):
 
 
 def environment(**more):
-    """Return what a tap's process sees: this one's variables but for its screen's size, and the checkout on the path."""
+    """Return what a tap's process sees: this one's variables but the screen's size, and the checkout on the path."""
     kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
