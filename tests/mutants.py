@@ -38,6 +38,7 @@ CRASH = "tests/test_crash.py"
 LIMITS = "tests/test_limits.py"
 LEDGER = "tests/test_completeness.py"
 SECURITY = "tests/test_security.py"
+VERBATIM = "tests/test_verbatim.py"
 
 MUTANTS = (
     # Paging
@@ -50,7 +51,10 @@ MUTANTS = (
     Mutant("cursors go on beyond the total", "paging.py", "if self._beyond > PAGES_BEYOND_TOTAL:", "if False:", PAGING),
     Mutant("windows go on beyond the total", "windows.py", "if page.total is not None and position >= page.total +",
            "if False and position >= page.total +", PAGING),
-    Mutant("returns in vain go on", "windows.py", "<= place.position:\n", "<= -1:\n", PAGING),
+    Mutant("returns in vain go on", "windows.py", "if same_row or place.no_shorter == _MOST_NO_SHORTER:", "if False:", PAGING),
+    Mutant("a page that was kept joins on unchecked", "windows.py", "if page.keys == [self._place.last_key]:", "if True:", PAGING),
+    Mutant("times with an offset go out as they came", "verbatim.py", "or _TIME_TO_REWRITE.search(body)", "", VERBATIM),
+    Mutant("unknown fields go out as they came", "verbatim.py", "forbid_unknown_fields=ADDITIONAL in properties", "forbid_unknown_fields=False", VERBATIM),
     Mutant("the server's cap is not noted", "windows.py", "place.cap = len(page.rows)", "pass", PAGING),
     Mutant("what was seen comes again", "paging.py", "strict=True) if self.seen.add(key)]", "strict=True)]", PAGING),
     Mutant("a shrunken list is not read again", "paging.py", "(page.total or 0) < (self.total or 0)", "False", FAULTS),
