@@ -22,6 +22,14 @@ NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 """The providers' clock: a month after the last invented invoice."""
 
 
+LONGEST = ("test_targets.py", "test_faults.py", "test_every_stream.py", "test_terminal.py", "test_verbatim.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files, so that none of them is left to run alone at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment():
     """No settings and no proxy but the tests' own."""
@@ -68,10 +76,16 @@ def sync():
     return run
 
 
+_CATALOGS = {}
+
+
 def catalog_of(config, select="*", **changes):
     """Return the discovered catalog with the named streams selected, and its entries for them changed."""
-    with faulty.own_signals():
-        found = deepcopy(TapInvoices(config=deepcopy(config)).catalog_dict)
+    given = frozenset(name for name, value in config.items() if value)
+    if given not in _CATALOGS:
+        with faulty.own_signals():
+            _CATALOGS[given] = json.dumps(TapInvoices(config=deepcopy(config)).catalog_dict)
+    found = json.loads(_CATALOGS[given])
     for entry in found["streams"]:
         selected = select == "*" or entry["tap_stream_id"] in select
         root = next(part["metadata"] for part in entry["metadata"] if not part["breadcrumb"])
