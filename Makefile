@@ -29,7 +29,7 @@ test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.insta
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
 test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
-	$(PY) -m pytest -n auto --dist loadfile -m "" $(ARGS)
+	HYPOTHESIS_PROFILE=wild $(PY) -m pytest -n auto --dist loadfile -m "" $(ARGS)
 	$(PY) -m tests.mutants
 
 test-airbyte: $(VENV)/.test $(AIRBYTE)/.installed

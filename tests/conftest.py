@@ -12,6 +12,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from tap_invoices.sandbox import Sandbox
@@ -21,6 +22,12 @@ from tests import faulty
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 """The providers' clock: a month after the last invented invoice."""
 
+
+hypothesis.settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("wild", parent=hypothesis.settings.get_profile("steady"), derandomize=False)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 LONGEST = ("test_targets.py", "test_faults.py", "test_every_stream.py", "test_terminal.py", "test_verbatim.py")
 

@@ -160,8 +160,8 @@ def test_a_fault_that_passes_costs_nothing(box, provider, fault):
 def test_an_answer_that_takes_too_long_is_asked_for_again(box, provider):
     streams = streams_of(provider)
     for stream in streams:
-        hit(box, stream, delay=0.6)
-    run = sync(config(box, provider, request_timeout=0.3), streams=streams)
+        hit(box, stream, delay=1.5)
+    run = sync(config(box, provider, request_timeout=0.7, max_retry_seconds=30), streams=streams)
     assert not run.failures
     for stream in streams:
         assert whole(run, stream)

@@ -278,15 +278,16 @@ class Moving(RuleBasedStateMachine):
             assert target[key][0] == record, f"{stream} holds {key} as it was"
 
 
-def check(provider, examples, steps):
-    """Run histories of a provider; a seed that the run prints, or TAP_INVOICES_TEST_SEED, starts them again."""
-    number = int(os.environ.get("TEST_SEED") or int.from_bytes(os.urandom(4)))
+def check(provider, examples, steps, first_seed):
+    """Run histories of a provider; the seed that the run prints starts them again, given as TEST_SEED."""
+    number = int(os.environ.get("TEST_SEED") or first_seed)
     sys.stdout.write(f"{provider}: TEST_SEED={number}\n")
     machine = seed(number)(type(f"Moving{provider.title()}", (Moving,), {"provider": provider}))
     how = hypothesis_settings(
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
+        derandomize=False,
         database=None,
         print_blob=True,
         phases=[Phase.generate, Phase.shrink],
@@ -298,11 +299,11 @@ def check(provider, examples, steps):
 @pytest.mark.usefixtures("no_waits")
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_target_holds_what_the_source_holds(provider):
-    check(provider, examples=10, steps=12)
+    check(provider, examples=10, steps=12, first_seed=2026)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_waits")
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_target_holds_what_the_source_holds_at_length(provider):
-    check(provider, examples=1000, steps=25)
+    check(provider, examples=1000, steps=25, first_seed=int.from_bytes(os.urandom(4)))
