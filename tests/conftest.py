@@ -41,10 +41,11 @@ def pytest_collection_modifyitems(items):
 def _own_environment():
     """No settings and no proxy but the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in os.environ:
+        for name in list(os.environ):
             if name.startswith("TAP_INVOICES_"):
                 patch.delenv(name)
-        patch.setenv("NO_PROXY", "127.0.0.1")
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1")
         yield
 
 

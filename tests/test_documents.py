@@ -164,6 +164,19 @@ def test_a_file_that_cannot_be_stored_fails_and_leaves_nothing_half(box, sync, f
     assert len(done.records[COVAGE]) == len(list((folder / COVAGE).iterdir())) == 24
 
 
+def test_a_file_gets_its_name_only_once_it_is_whole(box, sync, files, monkeypatch):
+    move, moved = LocalFileSystem.mv, {}
+
+    def watched(files, source, target, **options):
+        moved[Path(target).name] = (Path(target).exists(), Path(source).read_bytes())
+        move(files, source, target, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "mv", watched)
+    sync(files, select=[COVAGE])
+    book = box.book("covage")
+    assert moved == {file_name(key): (False, book.pdf(key)) for key in book.invoices}
+
+
 def test_memory(box, sync):
     done = sync({**box.config(), "documents": {"mode": "files", "url": "memory://invoices/all"}}, select=[COVAGE])
     for record in done.records[COVAGE]:

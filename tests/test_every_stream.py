@@ -11,12 +11,14 @@ import pytest
 from jsonschema import Draft4Validator, FormatChecker
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
+from tap_invoices.listing import PagedListStream
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sandbox.wire import to_json
 from tap_invoices.schema import SCHEMAS_DIR
+from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
-from tests.faulty import DOCUMENTS, provider_of
+from tests.faulty import DOCUMENTS, own_signals, provider_of
 
 INVOICES = 60
 PAGE = 7
@@ -154,6 +156,14 @@ def changed_on(row):
 def test_streams_are_those_of_the_schemas():
     names = {stream.name for provider in PROVIDERS for stream in provider.streams}
     assert names == set(STREAMS) == {path.stem for path in SCHEMAS_DIR.glob("*.json")}
+
+
+def test_a_paged_list_that_says_nothing_of_its_pages_cannot_be_made(box):
+    class Forgetful(PagedListStream):
+        provider, name, path, primary_keys = "matas", "matas_invoices", "/invoices", ("invoice_number",)
+
+    with own_signals(), pytest.raises(TypeError, match="new_paginator"):
+        Forgetful(TapInvoices(config=box.config()))
 
 
 def test_every_key_comes_exactly_once(run, stream, book):

@@ -201,6 +201,17 @@ def test_of_an_order_or_account_only_what_is_due_is_emitted(box, sync, stream, b
     assert all(not at or moment(at) >= since for record in second.records[stream] for at in [record["last_updated_on"]])
 
 
+@pytest.mark.parametrize("listing", sorted(LIST_OF.values()))
+def test_a_list_that_several_streams_need_is_fetched_once(box, sync, listing):
+    followers = [name for name in FOLLOWERS if provider_of(name) == provider_of(listing)]
+    requests = []
+    for select in ([listing], [listing, *followers], followers):
+        box.clear()
+        sync(settings(box, listing), select=select)
+        requests.append(sum(re.search(LISTS[listing], request.path) is not None for request in box.requests))
+    assert requests[0] == requests[1] == requests[2] > 0
+
+
 # Where one starts
 
 

@@ -67,8 +67,8 @@ def test_a_token_that_ended_is_renewed_once_and_the_sync_is_whole(box, read):
 
 
 def test_a_token_is_renewed_before_it_ends(box, read):
-    box.book("covage").token_seconds = 0.2
-    box.latency = 0.05
+    box.book("covage").token_seconds = 2
+    box.latency = 0.15
     done = read(LIST, page_size=3)
     assert len(done.records[LIST]) == 25
     assert box.tokens_issued("covage") > 1
