@@ -234,7 +234,8 @@ def test_a_proxy_of_the_environment_is_used(box, monkeypatch):
     """As requests does: HTTP_PROXY, unless NO_PROXY excepts the host."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert not sync(settings(box, "matas"), streams=["matas_invoices"]).failures
-    monkeypatch.setenv("NO_PROXY", "")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
     run = sync(settings(box, "matas", max_retry_seconds=0), streams=["matas_invoices"])
     assert "proxy" in run.failures["matas_invoices"]
 
