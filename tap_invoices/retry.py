@@ -21,6 +21,8 @@ R = TypeVar("R")
 TRANSPORT_ERRORS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
 RETRIED = (RetriableAPIError, *TRANSPORT_ERRORS)
 _NEVER_PASS = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)
+_HANDSHAKE_CUT_SHORT = {"SSLEOFError", "SSLZeroReturnError"}
+"""TLS errors that are no refusal: the other side hung up."""
 RETRIED_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 BODY_TRIES = 3
@@ -87,7 +89,7 @@ class Retry:
         if isinstance(error, BodyError):
             self._broken_bodies += 1
             return self._broken_bodies >= BODY_TRIES
-        if isinstance(error, _NEVER_PASS):
+        if isinstance(error, _NEVER_PASS) and _HANDSHAKE_CUT_SHORT.isdisjoint(_names(error)):
             return True
         return (retry_after(error) or 0) > self._seconds_left()
 
@@ -122,19 +124,26 @@ def describe(error: Exception) -> str:
     """Say in a few words what happened, without addresses, bodies or other data."""
     if isinstance(error, (RetriableAPIError, FatalAPIError)):
         return str(error)
-    chain, seen = [error], error
-    while (cause := seen.__cause__ or seen.__context__) is not None and cause not in chain:
-        chain.append(cause)  # type: ignore[arg-type]
-        seen = cause  # type: ignore[assignment]
-    chain += [reason for link in chain if isinstance(reason := getattr(link, "reason", None), Exception)]
-    names = {cls.__name__ for link in chain for cls in type(link).__mro__}
+    names = _names(error)
     for name, words in _WORDS.items():
         if name in names:
             return words
     return type(error).__name__
 
 
+def _names(error: Exception) -> set[str]:
+    """Return the names of an error's classes, and of those that led to it."""
+    chain, seen = [error], error
+    while (cause := seen.__cause__ or seen.__context__) is not None and cause not in chain:
+        chain.append(cause)  # type: ignore[arg-type]
+        seen = cause  # type: ignore[assignment]
+    chain += [reason for link in chain if isinstance(reason := getattr(link, "reason", None), Exception)]
+    return {cls.__name__ for link in chain for cls in type(link).__mro__}
+
+
 _WORDS = {
+    "SSLEOFError": "the connection was closed without an answer",
+    "SSLZeroReturnError": "the connection was closed without an answer",
     "SSLError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
     "SSLCertVerificationError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
     "ProxyError": "the proxy refuses",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -262,6 +265,27 @@ def test_a_private_authority_is_trusted_by_ca_bundle(tls):
     run = sync(settings(served, ca_bundle=str(bundle)), streams=streams)
     assert not run.failures
     assert len(run.keys("covage_invoices")) == 25
+
+
+def test_a_handshake_that_is_cut_short_is_tried_again(no_waits, caplog):  # noqa: ARG001
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.recv(1)
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(4096)
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        root = f"https://127.0.0.1:{server.getsockname()[1]}"
+        config = {"ibana": {"api_url": root, "token": "t"}, "max_retry_seconds": 1}
+        with caplog.at_level(logging.WARNING):
+            run = sync(config, streams=["ibana_invoices"])
+    assert "closed without an answer" in run.failures["ibana_invoices"]
+    assert "again in" in caplog.text
 
 
 def test_a_certificate_that_nobody_trusts_is_refused_at_once(tls, caplog):
