@@ -57,7 +57,7 @@ def is_object(item: Any) -> bool:
 
 def has_odd_text(body: bytes) -> bool:
     """Tell whether a body may hold NULs or lone surrogates."""
-    return b"\\u" in body and _ODD_ESCAPE.search(body) is not None
+    return b"\\" in body and _ODD_ESCAPE.search(body) is not None
 
 
 def _parse(body: bytes) -> Any:

@@ -19,6 +19,7 @@ from tap_invoices.errors import BodyError, FatalAPIError, GoneError, ProviderDow
 from tap_invoices.listing import PagedStream
 from tap_invoices.retry import describe
 from tap_invoices.spool import Spool
+from tap_invoices.state import is_due
 from tap_invoices.stream import Batch, InvoiceStream, Row
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class FollowStream(InvoiceStream):
             value = normalise(self.changed(row))
             if str(item) in self.again:
                 self.again[str(item)].value = value
-            elif since is None or value is None or value >= since or self.is_open(row):
+            elif is_due(value, since) or self.is_open(row):
                 items.append(Due(str(item), value))
             else:
                 self.account.count(unchanged=1)
@@ -162,11 +163,8 @@ class SubListStream(FollowStream, PagedStream):
         since = None if due.again else self.starting_value()
         pages: Spool[Batch] = Spool(_MEMORY)
         for page in self.read_pages({self.item_field: due.id}, ahead=False):
-            rows = [self.complete_row(row, due) for row in page.rows if self._is_due(row, since)]
+            changed = [row for row in page.rows if is_due(self.bookmark.normalise(self.changed(row)), since)]
+            rows = [self.complete_row(row, due) for row in changed]
             pages.put(Batch(rows, page.size), page.size)
         pages.close()
         return pages
-
-    def _is_due(self, row: Row, since: str | None) -> bool:
-        value = self.bookmark.normalise(self.changed(row))
-        return since is None or value is None or value >= since

@@ -1,4 +1,4 @@
-"""Lists: read page by page to the end, and again if they come out shorter than the provider says."""
+"""Lists in pages: read to the end, and again if they come out shorter than the provider says."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_invoices.connection import read_body
-from tap_invoices.decode import decode, decode_item, is_object, split_array
+from tap_invoices.decode import decode
 from tap_invoices.errors import BodyError, FatalAPIError, IncompleteError
 from tap_invoices.paging import Page, Paginator
-from tap_invoices.seen import Seen
+from tap_invoices.state import is_due
 from tap_invoices.stream import InvoiceStream, Row
 from tap_invoices.verbatim import VerbatimDecoder, VerbatimRow
 
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
+    from tap_invoices.seen import Seen
 
-_UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
 
-_PART = 500
-_ROW_BYTES = 1000
-"""About what a row of an array takes on the wire."""
+UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
 
 _READINGS = 3
 """A list that comes out short is read again, this many times in all."""
@@ -68,9 +66,9 @@ class PagedStream(InvoiceStream):
         try:
             rows, total, following = self.parse_page(value)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise BodyError(_UNEXPECTED) from None
+            raise BodyError(UNEXPECTED) from None
         if not isinstance(rows, list) or not all(isinstance(row, (dict, VerbatimRow)) for row in rows):
-            raise BodyError(_UNEXPECTED)
+            raise BodyError(UNEXPECTED)
         return Page(rows, [self.key_of(row, token) for row in rows], len(body or b""), total, following)
 
     def _decode(self, body: bytes) -> Any:
@@ -83,7 +81,7 @@ class PagedStream(InvoiceStream):
         if not self.verbatim_rows or not self.emits_records_as_they_are:
             return None
         key, changed = type(self).primary_keys[0], str(type(self).replication_key)
-        return VerbatimDecoder(self.schema, self.verbatim_rows, key, changed)
+        return VerbatimDecoder(self.schema, self.verbatim_rows, key, changed, self.around_record)
 
     @override
     def prepare(self) -> None:
@@ -117,17 +115,20 @@ class PagedStream(InvoiceStream):
                 new += len(page.rows)
                 yield page
             earlier.append(paginator.seen)
-            if self._is_whole(paginator, settled=len(earlier) > 1 and not new):
+            if self._is_whole(paginator, is_first=len(earlier) == 1, brought_rows=new > 0):
                 return
         self._refuse_short(paginator)
 
-    def _is_whole(self, paginator: Paginator[Any], *, settled: bool) -> bool:
+    def _is_whole(self, paginator: Paginator[Any], *, is_first: bool, brought_rows: bool) -> bool:
         total, seen = paginator.total, len(paginator.seen)
         if total is not None and seen < total:
             self.logger.warning("%s: %d of %d rows came; reading the list again", self.name, seen, total)
             return False
-        if paginator.moved and not settled:
+        if paginator.moved and (is_first or brought_rows):
             self.logger.warning("%s: the list has shrunk while it was read; reading it again", self.name)
+            return False
+        if paginator.needs_proof and is_first:
+            self.logger.info("%s: reading the list once more, for its pages do not show whether rows moved", self.name)
             return False
         if total is not None and seen > total:
             self.logger.info("%s: %d rows came where %d were told; some went meanwhile", self.name, seen, total)
@@ -158,8 +159,8 @@ class PagedStream(InvoiceStream):
             for stale in asked.keys() - {token, *later}:
                 asked.pop(stale).cancel()
             page = self._fetch_beside(token, later, asked, context)
-            rows = [row for row in paginator.advance(page) if not self._came(row, earlier)]
-            yield replace(page, rows=rows)
+            rows = paginator.advance(page)
+            yield replace(page, rows=[row for row in rows if not self._came(row, earlier)] if earlier else rows)
 
     def _fetch_beside(
         self, token: Any, later: list[Any], asked: dict[Any, Future[Page]], context: Context | None
@@ -201,8 +202,7 @@ class ListStream(InvoiceStream):
         """Return the rows that this sync emits: those at or after the start, and those that have no date."""
         if since is None or self.replication_key is None:
             return rows
-        value_of = self.bookmark.value_of
-        due = [row for row in rows if (value_of(row) or since) >= since]
+        due = [row for row in rows if is_due(self.bookmark.value_of(row), since)]
         self.account.count(unchanged=len(rows) - len(due))
         return due
 
@@ -213,30 +213,6 @@ class PagedListStream(PagedStream, ListStream):
     @override
     def read_list(self) -> Iterator[Page]:
         return self.read_pages()
-
-
-class ArrayListStream(ListStream):
-    """A list that comes whole, in one array: passed on in parts, so that it is never held twice."""
-
-    @override
-    def read_list(self) -> Iterator[Page]:
-        request = self.get_http_request(page=PageContext(None, None))
-        items = self.fetch(request, _read_array)
-        seen = Seen()
-        for start in range(0, len(items), _PART):
-            rows = [decode_item(item) for item in items[start : start + _PART]]
-            items[start : start + _PART] = [None] * len(rows)
-            place = f"{self.name}, rows from {start} on"
-            keys = [key_of(row, type(self).primary_keys, place) for row in rows]
-            new = [row for row, key in zip(rows, keys, strict=True) if seen.add(key)]
-            yield Page(new, keys, _ROW_BYTES * len(new))
-
-
-def _read_array(response: requests.Response) -> list[Any]:
-    items = [] if response.status_code == HTTPStatus.NO_CONTENT else split_array(read_body(response))
-    if not all(is_object(item) for item in items):
-        raise BodyError(_UNEXPECTED)
-    return items
 
 
 def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:

@@ -53,6 +53,11 @@ class Paginator(ABC, Generic[Token]):
         """Whether rows may have passed unseen, for the list has shrunk and the pages cannot show it."""
         self._pages = Seen()
 
+    @property
+    def needs_proof(self) -> bool:
+        """Whether rows may have moved between the pages without a sign, so that only a second pass can tell."""
+        return False
+
     @abstractmethod
     def advance(self, page: Page) -> list[Any]:
         """Take the page that was asked for, and return its rows that are new in this pass.
@@ -76,13 +81,23 @@ class Paginator(ABC, Generic[Token]):
 
 
 class CursorPaginator(Paginator[str | None]):
-    """Each page names the next one, in ``Page.next``."""
+    """Each page names the next one, in ``Page.next``; such pages cannot be made to overlap.
 
-    def __init__(self) -> None:
+    Args:
+        is_read_again: Whether the next sync reads the same rows, and so finds what this one missed.
+    """
+
+    def __init__(self, *, is_read_again: bool = False) -> None:
         super().__init__(None)
+        self._is_read_again = is_read_again
         self._cursors: set[str] = set()
         self._rows = 0
         self._beyond = 0
+
+    @property
+    @override
+    def needs_proof(self) -> bool:
+        return bool(self._cursors) and not self._is_read_again
 
     @override
     def advance(self, page: Page) -> list[Any]:

@@ -31,12 +31,15 @@ class Seen:
 
     def add(self, key: Hashable) -> bool:
         """Add a key; tell whether it is new."""
-        hashed = _hash(key)
+        hashed = (hash(key) & _MASK) or 1  # in these words, for it is done for every row
         shard = hashed % _SHARDS
         table = self._tables[shard]
-        slot = _slot(table, hashed)
-        if table[slot]:
-            return False
+        mask = len(table) - 1
+        slot = (hashed >> 6) & mask
+        while found := table[slot]:
+            if found == hashed:
+                return False
+            slot = (slot + 1) & mask
         table[slot] = hashed
         self._used[shard] += 1
         if self._used[shard] * 4 > len(table) * 3:

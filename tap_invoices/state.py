@@ -5,8 +5,8 @@ Text of one width sorts as time does, which is how both the SDK and this module 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -20,6 +20,7 @@ VERSION = 1
 MOST_FAILED = 500
 """Failed ids that the state keeps; with more, the bookmark stays before the earliest failure."""
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _VALUE = "replication_key_value"
 _DATE = "date"
 
@@ -65,7 +66,6 @@ class Bookmark:
         self._is_date = key is not None and properties[key].get("format") == _DATE
         self._state = state
         self._largest: str | None = None
-        self._latest: datetime | None = None
         self._failed: dict[str, str | None] = dict(state.get("failed") or {})
         self._old = self.normalise(state.get(_VALUE)) if incremental else None
 
@@ -106,15 +106,13 @@ class Bookmark:
             return times.bookmark(record.changed) if record.changed else None
         return self.normalise(record.get(str(self._key)))
 
-    def see(self, record: Mapping[str, Any] | VerbatimRow) -> None:
-        """Take note of an emitted record; a null moves nothing."""
-        if self._key is None:
+    def see(self, rows: Sequence[Mapping[str, Any] | VerbatimRow]) -> None:
+        """Take note of a batch's rows, which have been emitted; a null moves nothing."""
+        if self._key is None or not rows:
             return
-        if isinstance(record, VerbatimRow):  # which are many: times compare without being written
-            if record.changed and (self._latest is None or record.changed > self._latest):
-                self._latest = record.changed
-        elif (value := self.value_of(record)) is not None:
-            self._largest = value if self._largest is None else max(self._largest, value)
+        if isinstance(rows[0], VerbatimRow):  # as all are then, and times compare faster than they are written
+            rows = [max(rows, key=_changed)]
+        self._largest = max(self._largest or "", *(self.value_of(row) or "" for row in rows)) or None
 
     def settle(self, failed: Mapping[str, str | None], settled: Iterable[str]) -> None:
         """Take note of items that could not be had, and of those that need not be asked for again."""
@@ -139,10 +137,8 @@ class Bookmark:
     def _write(self, bound: str | None) -> None:
         if self._key is None:
             return
-        latest = times.bookmark(self._latest) if self._latest else None
-        seen = [value for value in (self._largest, latest) if value is not None]
-        bounds = [value for value in (max(seen, default=None), self._start_of_sync(), bound) if value is not None]
-        new = min(bounds) if seen else None
+        bounds = [value for value in (self._largest, self._start_of_sync(), bound) if value is not None]
+        new = min(bounds) if self._largest else None
         if len(self._failed) > MOST_FAILED:
             new = min([new or "", *(value or "" for value in self._failed.values())]) or None
         if new is not None and (self._old is None or new > self._old):
@@ -163,3 +159,12 @@ class Bookmark:
     def _start_of_sync(self) -> str:
         began = self._began()
         return began.date().isoformat() if self._is_date else times.bookmark(began)
+
+
+def _changed(row: Any) -> datetime:
+    return row.changed or _NEVER
+
+
+def is_due(value: str | None, since: str | None) -> bool:
+    """Tell whether a replication value lies at or after a start; what has none may have changed, and is due."""
+    return since is None or value is None or value >= since

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import copy
-import json
 import signal
 import sys
 from collections.abc import Mapping
-from decimal import Decimal
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import click
-from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase, _ConfigInput
-from singer_sdk.tap_base import CliTestOptionValue
+from singer_sdk.plugin_base import JSONSchemaValidator
 from typing_extensions import override
 
-from tap_invoices import check, logs, redact, settings, terminal, validate
+from tap_invoices import check, redact, settings, terminal, validate
+from tap_invoices.cli import CommandLineTap
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
 from tap_invoices.feed import Feeds
@@ -40,7 +36,7 @@ _NO_DOCUMENTS = (
 )
 
 
-class TapInvoices(Tap):
+class TapInvoices(CommandLineTap):
     """Singer tap for the invoices of five billing portals."""
 
     name = "tap-invoices"
@@ -157,64 +153,18 @@ class TapInvoices(Tap):
 
     # Run
 
-    @classmethod
     @override
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: Any = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
-    ) -> None:
-        """Sync as the SDK does; then exit 1 if any stream is not whole, or 128 + n after signal n."""
-        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
-        cls.print_version(print_fn=cls.logger.info)
-        tap = cls(
-            config=config.config,
-            state=_read_json(state, "--state"),
-            catalog=_read_json(catalog, "--catalog"),
-            parse_env_config=config.parse_env,
-        )
-        logs.quieten()
-        with terminal.shown(tap.streams.values()):
-            tap.sync_all()
-        tap.message_writer.flush()
-        if tap.failures:
-            tap.summarise()
-            sys.exit(1)
+    def run(self) -> bool:
+        with terminal.shown(self.streams.values()):
+            self.sync_all()
+        self.message_writer.flush()
+        if self.failures:
+            self._summarise()
+        return not self.failures
 
-    @classmethod
     @override
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the settings' files, and name the one that cannot be read."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError) as error:
-            msg = f"a file given with --config cannot be read, or is not a JSON object: {', '.join(value)}"
-            raise ConfigValidationError(msg, errors=[msg]) from error
-
-    @classmethod
-    @override
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Ask each provider once for each selected stream; exit 1 if anything is wrong."""
-        if value in {CliTestOptionValue.Disabled.value, CliTestOptionValue.Schema.value}:
-            super().cb_test(ctx, param, value)
-            return
-        config = ctx.params["config"]
-        catalog = _read_json(ctx.params.get("catalog"), "--catalog")
-        tap = cls(config=config.config, catalog=catalog, parse_env_config=config.parse_env)
-        ctx.exit(0 if check.passes(tap) else 1)
-
-    @classmethod
-    @override
-    def get_singer_command(cls) -> click.Command:
-        command = super().get_singer_command()
-        options = {option.name: option for option in command.params if isinstance(option, click.Option)}
-        options["catalog"].is_eager = True  # --test needs it, wherever it stands
-        options["test"].help = "Ask each provider once for each selected stream; --test=schema only writes schemas."
-        return command
+    def try_out(self) -> bool:
+        return check.passes(self)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -228,7 +178,7 @@ class TapInvoices(Tap):
 
     # Outcome
 
-    def summarise(self) -> None:
+    def _summarise(self) -> None:
         """Tell which streams are not whole, and that the others are."""
         self.logger.error(
             "%d of %d streams are not whole, and their bookmarks stay: %s",
@@ -260,22 +210,3 @@ class TapInvoices(Tap):
         """Let go of threads and connections; a process that ends need not."""
         for connection in self.__dict__.get("connections", {}).values():
             connection.close()
-
-
-def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
-    """Read a file that a command line option names.
-
-    Raises:
-        ConfigValidationError: If it is no JSON object.
-    """
-    if file is None:
-        return None
-    try:
-        with file:
-            value = json.load(file, parse_float=Decimal)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        msg = f"the file given with {option} is not a JSON object"
-        raise ConfigValidationError(msg, errors=[msg])
-    return value

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 
-from tap_invoices.decode import decode, has_odd_text
+from tap_invoices.decode import has_odd_text
 from tap_invoices.record import ADDITIONAL
 
-_OUTER = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_PAGE = msgspec.json.Decoder(
+    dict[str, list[msgspec.Raw] | dict[str, Any] | str | int | bool | None],
+    float_hook=Decimal,
+)
 _TEXT_TYPES = {
     None: str,
     "date": dt.date,
@@ -25,17 +29,19 @@ _TEXT_TYPES = {
 _PLAIN_TYPES = {"integer": int, "number": int | float, "boolean": bool}
 """Floats only check that there is a number, which takes no text for one as ``Decimal`` would; the bytes go out."""
 
-# After a colon, which every time has: seconds with an offset or a small z, or the minutes behind a space or a small t.
-_TIME_TO_REWRITE = re.compile(
-    rb':(?:(?<=[t ]\d\d:)\d\d:\d\d|\d\d(?:\.\d+)?(?:[-+]\d\d:?\d\d|z)")',
-)
+_TIMES_TO_REWRITE = {
+    b"+": re.compile(rb'\+\d\d:?\d\d"'),
+    b"-": re.compile(rb'-\d\d(?::?\d\d"|[t ]\d\d:)'),
+    b"z": re.compile(rb'z(?<=\d\dz)"'),
+}
+"""By the character that each begins with, for which a page is searched fast: offsets, and a small t or z."""
 _END = f',"{ADDITIONAL}":null}}'.encode()
 _GIVE_UP_AFTER = 10
 """A provider of which so many pages in a row need a change is not asked for verbatim rows again."""
 
 
 class VerbatimRow(msgspec.Struct, frozen=True, gc=False):
-    """A record as it goes out, and what the tap must know of it."""
+    """A record's message as it goes out, and what the tap must know of the record."""
 
     line: bytes
     key: str
@@ -50,13 +56,22 @@ class VerbatimDecoder:
         rows: Field of the page that holds the rows.
         key: The rows' key.
         changed: Their replication key, a date-time.
+        around: Returns what stands before and after a record in its message.
     """
 
-    def __init__(self, schema: dict[str, Any], rows: str, key: str, changed: str) -> None:
+    def __init__(
+        self,
+        schema: dict[str, Any],
+        rows: str,
+        key: str,
+        changed: str,
+        around: Callable[[], tuple[bytes, bytes]],
+    ) -> None:
+        self._around = around
         self._rows = rows
         self._key = key
         self._changed = changed
-        self._check = msgspec.json.Decoder(list[_struct(schema["properties"])])  # type: ignore[misc]
+        self._check: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(schema["properties"]))
         self._refused = 0
 
     def decode(self, body: bytes) -> Any:
@@ -68,20 +83,28 @@ class VerbatimDecoder:
         return value
 
     def _decode(self, body: bytes) -> Any:
-        if has_odd_text(body) or b"\n" in body or b"\r" in body or _TIME_TO_REWRITE.search(body):
+        if has_odd_text(body) or b"\n" in body or b"\r" in body or _has_time_to_rewrite(body):
             return None
         try:
-            page = _OUTER.decode(body)
-            checked = self._check.decode(page[self._rows])
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+            page = _PAGE.decode(body)
+            page[self._rows] = list(self._verbatim(page[self._rows]))  # type: ignore[arg-type]
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
             return None
-        lines = _ROWS.decode(page[self._rows])
-        key, changed = self._key, self._changed
-        rows = [
-            VerbatimRow(bytes(line)[:-1] + _END, getattr(row, key), getattr(row, changed) or None)
-            for line, row in zip(lines, checked, strict=True)
-        ]
-        return {name: rows if name == self._rows else decode(bytes(raw)) for name, raw in page.items()}
+        return page
+
+    def _verbatim(self, lines: list[msgspec.Raw]) -> Iterator[VerbatimRow]:
+        before, after = self._around()
+        after = _END + after
+        check, key, changed = self._check.decode, self._key, self._changed
+        for line in lines:
+            row = check(line)
+            message = b"".join((before, memoryview(line)[:-1], after))
+            yield VerbatimRow(message, getattr(row, key), getattr(row, changed) or None)
+
+
+def _has_time_to_rewrite(body: bytes) -> bool:
+    """Tell whether a time may be in the body that is not of the form ``2025-01-31T12:00:00Z``."""
+    return any(first in body and pattern.search(body) for first, pattern in _TIMES_TO_REWRITE.items())
 
 
 def _struct(properties: dict[str, Any]) -> type[msgspec.Struct]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from typing_extensions import override
@@ -182,8 +183,7 @@ class NumberPaginator(WindowPaginator):
         size = self._place.cap or self.page_size
         if not position:
             return Window(0, size)
-        windows = [Window((position - 1) // take * take, take) for take in range(size, size // 2, -1)]
-        best = max(windows, key=lambda window: window.start + window.size)
+        best = _furthest(position, size)
         if best.start + best.size > position:
             return best
         take = next((take for take in range(size // 2, 1, -1) if position % take), None)
@@ -210,3 +210,10 @@ class NumberPaginator(WindowPaginator):
     @override
     def ahead(self, count: int) -> list[Window]:
         return [] if self._kept else super().ahead(count)
+
+
+@lru_cache(maxsize=64)
+def _furthest(position: int, size: int) -> Window:
+    """Return the window of at least half a size that holds the row before a position and reaches furthest."""
+    windows = [Window((position - 1) // take * take, take) for take in range(size, size // 2, -1)]
+    return max(windows, key=lambda window: window.start + window.size)

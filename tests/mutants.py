@@ -38,6 +38,7 @@ CRASH = "tests/test_crash.py"
 LIMITS = "tests/test_limits.py"
 LEDGER = "tests/test_completeness.py"
 SECURITY = "tests/test_security.py"
+COVAGE = "tests/providers/test_covage.py"
 VERBATIM = "tests/test_verbatim.py"
 
 MUTANTS = (
@@ -53,7 +54,7 @@ MUTANTS = (
            "if False and position >= page.total +", PAGING),
     Mutant("returns in vain go on", "windows.py", "if same_row or place.no_shorter == _MOST_NO_SHORTER:", "if False:", PAGING),
     Mutant("a page that was kept joins on unchecked", "windows.py", "if page.keys == [self._place.last_key]:", "if True:", PAGING),
-    Mutant("times with an offset go out as they came", "verbatim.py", "or _TIME_TO_REWRITE.search(body)", "", VERBATIM),
+    Mutant("times with an offset go out as they came", "verbatim.py", "or _has_time_to_rewrite(body)", "", VERBATIM),
     Mutant("unknown fields go out as they came", "verbatim.py", "forbid_unknown_fields=ADDITIONAL in properties", "forbid_unknown_fields=False", VERBATIM),
     Mutant("the server's cap is not noted", "windows.py", "place.cap = len(page.rows)", "pass", PAGING),
     Mutant("what was seen comes again", "paging.py", "strict=True) if self.seen.add(key)]", "strict=True)]", PAGING),
@@ -62,6 +63,7 @@ MUTANTS = (
            "return len(page.rows) < self.page_size", PAGING),
     Mutant("Exsited ends with its total", "providers/exsited.py", "and page.next in _NO_PAGE", "", PAGING),
     Mutant("pages of all sizes may be large", "connection.py", "if len(body) > limit:", "if False:", LIMITS),
+    Mutant("cursors are trusted", "paging.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
     Mutant("a short list is whole", "listing.py", "if total is not None and seen < total:", "if False:", LEDGER),
     Mutant("a list is read once", "listing.py", "_READINGS = 3", "_READINGS = 1", LEDGER),
@@ -80,8 +82,9 @@ MUTANTS = (
     Mutant("any version is understood", "state.py", "VERSION) not in range(VERSION + 1)", "VERSION) not in range(99)", CRASH),
     # Due rules
     Mutant("open items are not due", "follow.py", " or self.is_open(row):", ":", MOVING),
-    Mutant("items without a date are not due", "follow.py", "or value is None or value >= since or self.is_open(row)",
-           "or (value is not None and value >= since) or self.is_open(row)", MOVING),
+    Mutant("items without a date are not due", "state.py", "or value is None or value >= since", 'or (value or "") >= since', MOVING),
+    Mutant("batches are settled before they are out", "stream.py", "                yield from batch.rows\n                self._settle(batch)",
+           "                self._settle(batch)\n                yield from batch.rows", CRASH),
     Mutant("a missing item is a failure", "follow.py", "except GoneError as error:", "except ZeroDivisionError as error:", FAULTS),
     Mutant("an item that is refused is only a failure", "follow.py", "except (SignInError, ProviderDownError):",
            "except ProviderDownError:", FAULTS),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 
+import fsspec
 import pytest
 
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import FOLLOWERS, LISTS, STREAMS, provider_of, settings, sync
+from tests.faulty import FOLLOWERS, LISTS, STREAMS, process, provider_of, settings, sync
 
 COUNTED = ("covage_invoices", "ibana_invoices", "exsited_invoices")
 FIELDS = {
@@ -91,6 +92,29 @@ def test_the_ledger_counts_the_requests_that_were_made(box, ledger):
     assert sum(entry["retries"] for entry in entries(ledger)) == 3
 
 
+def test_a_ledger_that_cannot_be_written_is_told_and_shows_in_the_exit_code(box, tmp_path):
+    """The records are out, and the bookmarks stand: only the auditors' file is not whole."""
+    (tmp_path / "taken").write_text("no folder")
+    config = settings(box, "matas", "ibana", ledger_url=(tmp_path / "taken" / "ledger.jsonl").as_uri())
+    done = process(tmp_path, config, streams=["matas_invoices", "ibana_invoices"])
+    assert done.returncode == 1
+    assert done.stdout.count('"type":"RECORD"') == 50
+    assert '"replication_key_value"' in done.stdout
+    assert done.stderr.count("`ledger_url` cannot be written") >= 2
+    assert "LEDGER: {" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_ledger_goes_to_any_file_system(box):
+    """Here one in memory, which cannot append to what it has not got."""
+    url = "memory://audit/ledger.jsonl"
+    for _ in range(2):
+        sync(settings(box, "matas", ledger_url=url), streams=["matas_invoices"])
+    with fsspec.open(url, "r") as file:
+        lines = [json.loads(line) for line in file]
+    assert [line["emitted"] for line in lines] == [25, 25]
+
+
 def test_the_ledger_tells_what_failed_and_what_is_gone(box, ledger):
     paths = [f"/matas/api/invoice/{key}$" for key in list(box.book("matas").invoices)[1:4]]
     for path, status in zip(paths, (400, 404, 404), strict=True):
@@ -133,7 +157,9 @@ def test_a_list_is_read_again_twice_at_most(box, stream):
     box.clear()
     box.faults.clear()
     sync(small_pages(box, stream), streams=[stream])
-    assert firsts() == 1
+    assert firsts() == (2 if stream == "covage_invoices" else 1), (
+        "cursors need a second pass to show that nothing moved"
+    )
 
 
 def test_no_version_is_activated_where_rows_may_lack(box):

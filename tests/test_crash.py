@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -260,6 +261,7 @@ def comparable(value):
 def test_no_state_covers_what_was_not_emitted(stream, newest_first, monkeypatch):
     """A STATE after every record: all that lies before its bookmark went out before it."""
     monkeypatch.setattr("tap_invoices.stream.STATE_SECONDS", 0)
+    monkeypatch.setattr(InvoiceStream, "STATE_MSG_FREQUENCY", 1)
     with Sandbox(invoices=60) as box:
         box.now = NOW
         provider = stream.partition("_")[0]
@@ -276,6 +278,19 @@ def test_no_state_covers_what_was_not_emitted(stream, newest_first, monkeypatch)
         covered = {key for key, value in values.items() if value and comparable(value) < comparable(bookmark)}
         assert covered <= before
         assert mark["version"] == 1
+
+
+def test_no_state_covers_what_its_batch_file_does_not_tell_of_yet(monkeypatch, tmp_path):
+    monkeypatch.setattr("tap_invoices.stream.STATE_SECONDS", -1)
+    stream = "exsited_invoice_details"
+    storage = {"root": tmp_path.as_uri(), "prefix": ""}
+    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": storage, "batch_size": 20}
+    with Sandbox(invoices=60) as box:
+        box.now = NOW
+        run = sync(settings(box, "exsited", batch_config=batches), streams=[stream])
+    kinds = [json.loads(line)["type"] for line in run.lines if '"SCHEMA"' not in line]
+    assert kinds.count("BATCH") == 3
+    assert all(before == "BATCH" for before, kind in pairwise(kinds[1:-2]) if kind == "STATE")
 
 
 @pytest.mark.parametrize("stream", ["exsited_invoice_details", "matas_invoice_details", "i3dnet_invoice_details"])

@@ -22,7 +22,7 @@ ROW = {"id": "a", "updatedAt": "2025-01-31T12:00:00Z"}
 
 
 def decoder():
-    return VerbatimDecoder(SCHEMA, "data", "id", "updatedAt")
+    return VerbatimDecoder(SCHEMA, "data", "id", "updatedAt", around=lambda: (b"", b""))
 
 
 def page(*rows):

@@ -53,7 +53,7 @@ class Invoices(CovageStream, PagedListStream):
 
     @override
     def new_paginator(self) -> CursorPaginator:
-        return CursorPaginator()
+        return CursorPaginator(is_read_again=self.since is not None and self.until is None)
 
     def __init__(self, tap: TapInvoices) -> None:
         super().__init__(tap)

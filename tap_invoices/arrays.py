@@ -1,0 +1,48 @@
+"""Lists that come whole, in one array: passed on in parts, so that they are never held twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.streams.rest import PageContext
+from typing_extensions import override
+
+from tap_invoices.connection import read_body
+from tap_invoices.decode import decode_item, is_object, split_array
+from tap_invoices.errors import BodyError
+from tap_invoices.listing import UNEXPECTED, ListStream, key_of
+from tap_invoices.paging import Page
+from tap_invoices.seen import Seen
+
+if TYPE_CHECKING:
+    import requests
+
+_PART = 500
+_ROW_BYTES = 1000
+"""About what a row of an array takes on the wire."""
+
+
+class ArrayListStream(ListStream):
+    """A list without pages."""
+
+    @override
+    def read_list(self) -> Iterator[Page]:
+        request = self.get_http_request(page=PageContext(None, None))
+        items = self.fetch(request, _read_array)
+        seen = Seen()
+        for start in range(0, len(items), _PART):
+            rows = [decode_item(item) for item in items[start : start + _PART]]
+            items[start : start + _PART] = [None] * len(rows)
+            place = f"{self.name}, rows from {start} on"
+            keys = [key_of(row, type(self).primary_keys, place) for row in rows]
+            new = [row for row, key in zip(rows, keys, strict=True) if seen.add(key)]
+            yield Page(new, keys, _ROW_BYTES * len(new))
+
+
+def _read_array(response: requests.Response) -> list[Any]:
+    items = [] if response.status_code == HTTPStatus.NO_CONTENT else split_array(read_body(response))
+    if not all(is_object(item) for item in items):
+        raise BodyError(UNEXPECTED)
+    return items
