@@ -13,6 +13,7 @@ STREAMS = {"covage": 2, "exsited": 6, "i3dnet": 5, "ibana": 1, "matas": 2}
 """How many streams a provider has; each gives every invoice once."""
 PROVIDERS = tuple(STREAMS)
 PEERS = ("dlt", "dlt-16", "dlt-64", "airbyte-16", "airbyte-64")
+PEERS_AT_16 = ("dlt", "dlt-16", "airbyte-16")
 BARE = ("bare-1", "bare-16", "bare-64")
 ALL = ("tap", "plain", *PEERS, "requests", *BARE)
 LATE = ("tap", "tap-64", "plain", *PEERS, *BARE)

@@ -123,8 +123,7 @@ def sync(config, state=None, *, streams=None, full_table=()):
                 stream.forced_replication_method = "FULL_TABLE"
         tap.sync_all()
         tap.message_writer.flush()
-    for connection in tap.connections.values():
-        connection.session.close()
+    tap.close()
     return Run(out.getvalue().removesuffix("\n").split("\n"), tap)
 
 
