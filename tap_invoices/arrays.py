@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_invoices.connection import read_body
-from tap_invoices.decode import decode_item, is_object, split_array
+from tap_invoices.decode import decode, split_array
 from tap_invoices.errors import BodyError
 from tap_invoices.listing import UNEXPECTED, ListStream, key_of
 from tap_invoices.paging import Page
 from tap_invoices.seen import Seen
 
 if TYPE_CHECKING:
+    import msgspec
     import requests
 
 _PART = 500
-_ROW_BYTES = 1000
-"""About what a row of an array takes on the wire."""
 
 
 class ArrayListStream(ListStream):
@@ -33,16 +32,16 @@ class ArrayListStream(ListStream):
         items = self.fetch(request, _read_array)
         seen = Seen()
         for start in range(0, len(items), _PART):
-            rows = [decode_item(item) for item in items[start : start + _PART]]
-            items[start : start + _PART] = [None] * len(rows)
+            part = [bytes(item) for item in items[start : start + _PART]]
+            rows = [decode(item) for item in part]
             place = f"{self.name}, rows from {start} on"
             keys = [key_of(row, type(self).primary_keys, place) for row in rows]
             new = [row for row, key in zip(rows, keys, strict=True) if seen.add(key)]
-            yield Page(new, keys, _ROW_BYTES * len(new))
+            yield Page(new, keys, sum(map(len, part)))
 
 
-def _read_array(response: requests.Response) -> list[Any]:
+def _read_array(response: requests.Response) -> list[msgspec.Raw]:
     items = [] if response.status_code == HTTPStatus.NO_CONTENT else split_array(read_body(response))
-    if not all(is_object(item) for item in items):
+    if not all(bytes(memoryview(item)[:1]) == b"{" for item in items):
         raise BodyError(UNEXPECTED)
     return items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -195,11 +196,13 @@ def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
     Raises:
         FatalAPIError: If it is larger than the limit.
     """
-    body: bytes = response.raw.read(limit + 1, decode_content=True)
-    if len(body) > limit:
-        msg = f"the body is larger than {limit // _settings.MEBIBYTE} MiB"
-        raise FatalAPIError(msg)
-    return body
+    with io.BytesIO() as body:  # whose value is not a copy, as joined chunks would be
+        for chunk in response.raw.stream(_settings.MEBIBYTE, decode_content=True):
+            body.write(chunk)
+            if body.tell() > limit:
+                msg = f"the body is larger than {limit // _settings.MEBIBYTE} MiB"
+                raise FatalAPIError(msg)
+        return body.getvalue()
 
 
 def _seconds(value: Any) -> float | None:

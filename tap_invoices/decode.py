@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import codecs
 import re
 from decimal import Decimal
-from typing import Any, Never
+from typing import Any
 
 import msgspec
 
@@ -15,8 +15,12 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 # NULs and surrogates can only arrive as escapes: raw ones are not valid JSON in UTF-8.
-_ODD_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-_ODD_CHARACTER = re.compile("[\x00\ud800-\udfff]")
+_ODD = rb"\\u(?:0000|[dD][89a-fA-F])"
+_ODD_ESCAPE = re.compile(_ODD)
+_KEPT_OR_ODD = re.compile(
+    rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"  # a backslash; a pair, which is one character
+    rb"|" + _ODD + rb"(?:(?<=0000)|[0-9a-fA-F]{2})"
+)
 
 
 def decode(body: bytes) -> Any:
@@ -25,34 +29,25 @@ def decode(body: bytes) -> Any:
     Raises:
         BodyError: If the body is not JSON.
     """
-    value = _parse(body)
-    return _scrub(value) if has_odd_text(body) else value
+    try:
+        return _DECODER.decode(_without_odd_text(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _no_json(body) from None
 
 
-def split_array(body: bytes) -> list[Any]:
-    """Return the items of a body that is one JSON array, undecoded as far as they can be: see :func:`decode_item`.
+def split_array(body: bytes) -> list[msgspec.Raw]:
+    """Return the items of a body that is one JSON array, undecoded.
 
     Raises:
         BodyError: If the body is not a JSON array.
     """
     try:
-        return _ITEMS.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        value = decode(body)
-    if not isinstance(value, list):
+        return _ITEMS.decode(_without_odd_text(body))
+    except msgspec.ValidationError:
         msg = "the answer is JSON, but not an array"
-        raise BodyError(msg)
-    return value
-
-
-def decode_item(item: Any) -> Any:
-    """Return the JSON value of an item of an array."""
-    return decode(bytes(item)) if isinstance(item, msgspec.Raw) else item
-
-
-def is_object(item: Any) -> bool:
-    """Tell whether an item of an array is a JSON object, without decoding it."""
-    return bytes(memoryview(item)[:1]) == b"{" if isinstance(item, msgspec.Raw) else isinstance(item, dict)
+        raise BodyError(msg) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _no_json(body) from None
 
 
 def has_odd_text(body: bytes) -> bool:
@@ -60,28 +55,10 @@ def has_odd_text(body: bytes) -> bool:
     return b"\\" in body and _ODD_ESCAPE.search(body) is not None
 
 
-def _parse(body: bytes) -> Any:
-    try:
-        return _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:  # The standard library also reads a lone surrogate, which fast decoders refuse.
-        return json.loads(body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        msg = f"the body ({len(body)} bytes) is not JSON"
-        raise BodyError(msg) from None
+def _without_odd_text(body: bytes) -> bytes:
+    body = body.removeprefix(codecs.BOM_UTF8)
+    return _KEPT_OR_ODD.sub(rb"\1", body) if has_odd_text(body) else body
 
 
-def _refuse(constant: str) -> Never:
-    msg = f"{constant} is not JSON"
-    raise ValueError(msg)
-
-
-def _scrub(value: Any) -> Any:
-    if isinstance(value, str):
-        return _ODD_CHARACTER.sub("", value)
-    if isinstance(value, list):
-        return [_scrub(item) for item in value]
-    if isinstance(value, dict):
-        return {_scrub(name): _scrub(item) for name, item in value.items()}
-    return value
+def _no_json(body: bytes) -> BodyError:
+    return BodyError(f"the body ({len(body)} bytes) is not JSON")

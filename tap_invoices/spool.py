@@ -12,7 +12,10 @@ from typing import IO, Any, Generic, TypeVar, cast
 T = TypeVar("T")
 
 MEMORY = 8 * 1024 * 1024
-"""Bytes that wait in memory, by the size of the responses that they came in."""
+"""Bytes that wait in memory, by the size of the responses that they came in; decoded, rows take five times as much."""
+
+_WHILE_READ = 4
+"""Once somebody reads, so many times less has to wait: it only bridges the moments when the writer has nothing."""
 
 
 class AbandonedError(Exception):
@@ -25,7 +28,7 @@ class Spool(Generic[T]):
     Before anybody reads, what is beyond the memory goes to a temporary file. Once somebody does, the writer waits.
 
     Args:
-        memory: Most bytes in memory.
+        memory: Most bytes in memory; a quarter of that once somebody reads.
         overflow: Whether there is a file; without, the writer always waits.
     """
 
@@ -99,7 +102,8 @@ class Spool(Generic[T]):
             return None
 
     def _is_full(self, size: int) -> bool:
-        return bool(self._in_file or (self._items and self._held + size > self._memory))
+        memory = self._memory // _WHILE_READ if self._reading else self._memory
+        return bool(self._in_file or (self._items and self._held + size > memory))
 
     def _write(self, item: T) -> None:
         if self._file is None:

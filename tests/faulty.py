@@ -175,3 +175,21 @@ def fresh_seeds(count):
     first = int.from_bytes(os.urandom(5))
     sys.stdout.write(f"seeds {first} to {first + count - 1}\n")
     return range(first, first + count)
+
+
+_WITH_PEAK = """
+import atexit, pathlib, sys
+from tap_invoices.__main__ import main
+status = pathlib.Path("/proc/self/status")
+atexit.register(lambda: sys.stderr.write(next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))))
+main()
+"""
+
+
+def peak(folder, config, stream):
+    """Return the most KiB of memory that a tap's process takes; Linux only."""
+    arguments = command(folder, config, streams=[stream])[len(COMMAND) :]
+    run = [sys.executable, "-c", _WITH_PEAK, *arguments]
+    with Path(folder, "out.jsonl").open("w") as out:
+        done = subprocess.run(run, env=environment(), stdout=out, stderr=subprocess.PIPE, text=True, check=True)  # noqa: S603
+    return int(done.stderr.split()[-2])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 
 import fsspec
 import pytest
 
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import FOLLOWERS, LISTS, STREAMS, process, provider_of, settings, sync
+from tests.faulty import FOLLOWERS, LISTS, STREAMS, peak, process, provider_of, settings, sync
 
 COUNTED = ("covage_invoices", "ibana_invoices", "exsited_invoices")
 FIELDS = {
@@ -196,6 +197,29 @@ def test_one_row_that_is_always_dropped_fails_the_stream(box):
     box.faults.add(path=LISTS["covage_invoices"], times=None, action={"drop_row": 2})
     run = sync(small_pages(box, "covage_invoices"), streams=["covage_invoices"])
     assert "of 25" in run.failures["covage_invoices"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@pytest.mark.parametrize(
+    ("stream", "few", "many", "share"),
+    [
+        ("ibana_invoices", 1_000, 6_000, 0.5),
+        ("exsited_invoices", 1_500, 8_000, 0.5),
+        ("matas_invoices", 3_000, 12_000, 2),
+    ],
+)
+def test_memory_stays_flat_however_long_a_list_is(stream, few, many, share, tmp_path):
+    """Once what may wait is waiting, more pages take no more. An array without pages is there as the bytes that came,
+    and for a moment once more without its odd characters; as rows, it would take six times as much."""
+
+    def measure(invoices):
+        with Sandbox(invoices=invoices) as box:
+            box.now = NOW
+            most = peak(tmp_path, settings(box, provider_of(stream)), stream)
+            return most, (tmp_path / "out.jsonl").stat().st_size // 1024
+
+    (least, size), (most, larger) = measure(few), measure(many)
+    assert most - least < share * (larger - size)
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from moto.server import ThreadedMotoServer
 
 from tap_invoices.documents import file_name
 from tap_invoices.tap import TapInvoices
-from tests.faulty import COMMAND, DOCUMENTS, FOLLOWERS, command, environment, own_signals, provider_of
+from tests.faulty import DOCUMENTS, FOLLOWERS, own_signals, peak, provider_of
 
 COVAGE = "covage_invoice_documents"
 PDF = b"%PDF-1.4\n" + b"x" * 3000 + b"\n%%EOF\n"
@@ -106,26 +105,12 @@ def test_a_large_document_comes_whole(box, sync, files, inline):
 # Files
 
 
-WITH_PEAK = """
-import atexit, pathlib, sys
-from tap_invoices.__main__ import main
-status = pathlib.Path("/proc/self/status")
-atexit.register(lambda: sys.stderr.write(next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))))
-main()
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_a_large_file_is_never_whole_in_memory(box, files, tmp_path):
-    def peak():
-        arguments = command(tmp_path, {**files, "max_connections": 1}, streams=[COVAGE])[len(COMMAND) :]
-        run = [sys.executable, "-c", WITH_PEAK, *arguments]
-        done = subprocess.run(run, env=environment(), capture_output=True, text=True, check=True)  # noqa: S603
-        return int(done.stderr.split()[-2])
-
-    small = peak()
+    config = {**files, "max_connections": 1}
+    small = peak(tmp_path, config, COVAGE)
     box.book("covage").pdfs[next(iter(box.book("covage").invoices))] = b"%PDF-1.7\n" + bytes(80_000_000) + b"\n%%EOF"
-    assert peak() < small + 20_000
+    assert peak(tmp_path, config, COVAGE) < small + 20_000
 
 
 def test_an_unchanged_file_is_not_written_again(sync, files, folder):
