@@ -142,7 +142,7 @@ def test_what_nobody_reads_yet_goes_to_a_file_beyond_the_memory():
 
 
 def test_a_writer_waits_for_a_reader_once_there_is_one():
-    spool = Spool(memory=100)
+    spool = Spool(memory=400)
     spool.put(0, 10)
     reader = iter(spool)
     assert next(reader) == 0

@@ -368,10 +368,12 @@ def test_a_long_sync_says_ever_more_seldom_how_far_it_is(sync, caplog, monkeypat
     monkeypatch.setattr("tap_invoices.stream.STATE_SECONDS", -1)
     caplog.set_level(logging.INFO)
     with Sandbox(invoices=100) as served:
-        sync(faulty.settings(served, "ibana"))
-    told = [message for message in caplog.messages if message.startswith("ibana_invoices so far: ")]
-    assert [int(message.split()[-2]) for message in told] == [1, 2, 4, 8, 16, 32, 64]
-    assert told[-1] == "ibana_invoices so far: 100 expected, 100 read, 64 emitted"
+        config = faulty.settings(served, "covage")
+        config["covage"]["page_size"] = 1
+        sync(config)
+    told = [message for message in caplog.messages if message.startswith("covage_invoices so far: ")]
+    assert [int(message.split()[-2]) for message in told] == [1, 2, 4, 8, 16, 32, 64, 100]
+    assert told[-1] == "covage_invoices so far: 100 expected, 100 read, 100 emitted"
 
 
 def test_doubling():
