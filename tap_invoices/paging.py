@@ -66,7 +66,7 @@ class Paginator(ABC, Generic[Token]):
             PagingError: If pages repeat or do not end.
         """
 
-    def ahead(self, count: int) -> list[Token]:  # noqa: ARG002
+    def ahead(self, most: int) -> list[Token]:  # noqa: ARG002
         """Return what will probably be asked for after the current page."""
         return []
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 from typing_extensions import override
@@ -142,13 +143,13 @@ class WindowPaginator(Paginator[Window]):
         self.current_value = self.plan(max(0, self.current_value.start + 1 - back))
 
     @override
-    def ahead(self, count: int) -> list[Window]:
+    def ahead(self, most: int) -> list[Window]:
         place = self._place
         if place.stepping_back or not place.position or self.total is None:
             return []
         windows: list[Window] = []
         window = self.current_value
-        for _ in range(count):
+        for _ in range(most):
             reached = window.start + min(window.size, place.cap or window.size)
             if reached >= self.total:
                 break
@@ -171,8 +172,9 @@ class NumberPaginator(WindowPaginator):
     """Page numbers: the first row is a multiple of the page's size.
 
     Pages of one size never overlap, so sizes vary: of those that hold the row before the position, the one that
-    reaches furthest. Where all sizes divide the position, as small ones may, no page holds the rows on both sides of
-    it. Then the page after it is asked for, and kept until another request finds the row before where it was.
+    reaches furthest. Where all sizes divide the position, as small ones may, a larger one is asked for. A server that
+    cuts pages down to a few rows leaves none that holds the rows on both sides. Then the page after it is asked for,
+    and kept until another request finds the row before where it was.
     """
 
     _kept: tuple[Window, Page] | None = None
@@ -186,7 +188,8 @@ class NumberPaginator(WindowPaginator):
         best = _furthest(position, size)
         if best.start + best.size > position:
             return best
-        take = next((take for take in range(size // 2, 1, -1) if position % take), None)
+        larger = () if self._place.cap else count(size + 1)
+        take = next((take for take in chain(range(size // 2, 1, -1), larger) if position % take), None)
         return Window((position - 1) // take * take, take) if take else Window(position, size)
 
     @override
@@ -208,8 +211,8 @@ class NumberPaginator(WindowPaginator):
         return self._is_checked or super()._joins_on(page)
 
     @override
-    def ahead(self, count: int) -> list[Window]:
-        return [] if self._kept else super().ahead(count)
+    def ahead(self, most: int) -> list[Window]:
+        return [] if self._kept else super().ahead(most)
 
 
 @lru_cache(maxsize=64)

@@ -58,7 +58,7 @@ MUTANTS = (
     Mutant("unknown fields go out as they came", "verbatim.py", "forbid_unknown_fields=ADDITIONAL in properties", "forbid_unknown_fields=False", VERBATIM),
     Mutant("the server's cap is not noted", "windows.py", "place.cap = len(page.rows)", "pass", PAGING),
     Mutant("what was seen comes again", "paging.py", "strict=True) if self.seen.add(key)]", "strict=True)]", PAGING),
-    Mutant("a shrunken list is not read again", "paging.py", "(page.total or 0) < (self.total or 0)", "False", FAULTS),
+    Mutant("a shrunken list is not read again", "paging.py", "(page.total or 0) < (self.total or 0)", "False", COVAGE),
     Mutant("i3D.net ends on a short page", "providers/i3dnet.py", "return not brought_rows",
            "return len(page.rows) < self.page_size", PAGING),
     Mutant("Exsited ends with its total", "providers/exsited.py", "and page.next in _NO_PAGE", "", PAGING),

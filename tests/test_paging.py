@@ -259,12 +259,11 @@ def test_numbered_windows_overlap_and_get_on(page_size, position, cap):
     window = pages.plan(position)
     assert window.start % window.size == 0
     most = pages._place.cap or page_size
-    assert window.size <= most
     assert position < window.start + window.size, "it gets on"
-    if window.start == position:
+    if window.start == position or window.size > most:
         assert not any(position % take for take in range(2, most + 1)), "no page holds the row before, and gets on"
-    else:
-        assert window.start < position
+    assert window.start < position or cap, "only a server that cuts pages down leaves no other way"
+    assert window.size <= most or not cap
 
 
 @given(page_size=st.integers(20, 100), count=st.integers(0, 2000))
@@ -274,6 +273,24 @@ def test_numbered_windows_never_repeat(page_size, count):
     assert len(set(server.asked)) == len(server.asked)
     for one, other in itertools.pairwise(server.asked):
         assert other.start < one.start + one.size < other.start + other.size
+
+
+@given(count=st.integers(0, 60), cap=st.integers(2, 4), at=st.integers(1, 30), change=moves)
+@settings(max_examples=500)
+def test_numbered_pages_that_are_cut_down_to_a_few_rows_miss_nothing(count, cap, at, change):
+    server, pages = Server("ibana", list(range(count)), cap), paginator("ibana", 10)
+    begin, new, turn = list(server.rows), itertools.count(1000), itertools.count()
+
+    def between():
+        if next(turn) == at:
+            move(server.rows, change, new)
+
+    try:
+        found = read(pages, server.answer, between)
+    except PagingError:
+        assert change[0] == "insert"
+    else:
+        assert stayed(begin, server.rows) <= set(found)
 
 
 def test_a_base_class_does_not_page():

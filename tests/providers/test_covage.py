@@ -133,6 +133,21 @@ def test_a_row_that_slips_to_a_page_before_is_found_though_the_count_agrees(box,
     assert set(book.invoices) <= {key for (key,) in done.keys(LIST)}
 
 
+def test_a_window_that_shrinks_while_it_is_read_is_read_again(box, read):
+    book = box.book("covage")
+    first = read(LIST)
+    box.clear()
+    gone, *_ = book.invoices
+
+    def delete(_request):
+        if len(of_list(box)) == 3 and gone in book.invoices:
+            book.delete(gone)
+
+    box.on_request(delete)
+    second = read(LIST, page_size=4, state=first.state, lookback_days=3650)
+    assert set(book.invoices) <= {key for (key,) in second.keys(LIST)}
+
+
 def test_only_a_list_that_no_later_sync_reads_again_is_read_twice(box, read):
     first = read(LIST, page_size=4)
     assert len(of_list(box)) == 14
