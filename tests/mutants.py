@@ -35,6 +35,7 @@ PAGING = "tests/test_paging.py"
 FAULTS = "tests/test_faults.py"
 MOVING = "tests/test_moving.py tests/test_crash.py"
 CRASH = "tests/test_crash.py"
+FOLLOWING = "tests/test_following.py"
 LIMITS = "tests/test_limits.py"
 LEDGER = "tests/test_completeness.py"
 SECURITY = "tests/test_security.py"
@@ -81,10 +82,8 @@ MUTANTS = (
     Mutant("bookmarks are not bounded by their floor", "state.py", "self._write(floor)", "self._write(None)", CRASH),
     Mutant("any version is understood", "state.py", "VERSION) not in range(VERSION + 1)", "VERSION) not in range(99)", CRASH),
     # Due rules
-    Mutant("open items are not due", "follow.py", " or self.is_open(row):", ":", MOVING),
-    Mutant("items without a date are not due", "state.py", "or value is None or value >= since", 'or (value or "") >= since', MOVING),
-    Mutant("batches are settled before they are out", "stream.py", "                yield from batch.rows\n                self._settle(batch)",
-           "                self._settle(batch)\n                yield from batch.rows", CRASH),
+    Mutant("open items are not due", "follow.py", " or self.is_open(row):", ":", FOLLOWING),
+    Mutant("items without a date are not due", "state.py", "or value is None or value >= since", 'or (value or "") >= since', FOLLOWING),
     Mutant("a missing item is a failure", "follow.py", "except GoneError as error:", "except ZeroDivisionError as error:", FAULTS),
     Mutant("an item that is refused is only a failure", "follow.py", "except (SignInError, ProviderDownError):",
            "except ProviderDownError:", FAULTS),
