@@ -87,20 +87,22 @@ class ApiStream(RESTStream[Any], ABC):
         """
         query = request.encode_params()
         url = f"{request.url}?{query}" if query else request.url
-        headers = {**self.requests_session.headers, **request.headers}
-        prepared = requests.Request(request.method, url, headers=headers).prepare()
+        prepared = requests.PreparedRequest()  # by its parts: there is no body, no cookie and no hook to prepare
+        prepared.prepare_method(request.method)
+        prepared.prepare_url(url, None)
+        prepared.prepare_headers({**self.requests_session.headers, **request.headers})
         retry = self.connection.retry(self._on_wait)
         return self.connection.run(retry, lambda: self._attempt(prepared, read), is_item=self.asks_for_items)
 
     def _attempt(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
         with self.connection.limiter.slot():
-            signed = self.authenticator(request.copy())
+            signed = self.authenticator(request)
             try:
                 return self._ask(signed, read)
             except SignedOutError:
                 if not self.authenticator.renew(signed):
                     raise
-            return self._ask(self.authenticator(request.copy()), read)
+            return self._ask(self.authenticator(request), read)
 
     def _ask(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
         self.account.count(requests=1)

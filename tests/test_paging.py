@@ -495,3 +495,11 @@ def test_seen_is_a_set(keys):
     assert [key for key in keys if seen.add(key)] == list(dict.fromkeys(keys))
     assert len(seen) == len(set(keys))
     assert all(key in seen for key in keys)
+
+
+def test_seen_takes_16_bytes_a_key_at_most():
+    seen = Seen()
+    for number in range(60_000):
+        seen.add(f"key {number}")
+        if number > 10_000 and number % 1_000 == 0:
+            assert sum(table.itemsize * len(table) for table in seen._tables) <= 16.5 * number
