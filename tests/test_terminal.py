@@ -26,6 +26,8 @@ from tap_invoices.tap import TapInvoices
 from tests import faulty
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,.*\|")
+"""What begins a line of the log."""
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
 """What hides the cursor, and shows it again."""
 
@@ -64,9 +66,9 @@ class Terminal:
 
     @property
     def frames(self):
-        """All that was drawn: for each time, stream → line."""
+        """All that was drawn: for each time, stream → line. A log may follow in the same line, from another thread."""
         return [
-            {line.split()[0]: line for line in frame.splitlines()[1:] if line and " | " not in line}
+            {line.split()[0]: line for each in frame.splitlines()[1:] if (line := LOGGED.split(each)[0]).strip()}
             for frame in re.split(r"stream +records", self.text)[1:]
         ]
 
