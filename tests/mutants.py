@@ -65,7 +65,7 @@ MUTANTS = (
     Mutant("i3D.net ends on a short page", "providers/i3dnet.py", "return not brought_rows",
            "return len(page.rows) < self.page_size", PAGING),
     Mutant("Exsited ends with its total", "providers/exsited.py", "and page.next in _NO_PAGE", "", PAGING),
-    Mutant("pages of all sizes may be large", "connection.py", "if len(body) > limit:", "if False:", LIMITS),
+    Mutant("pages of all sizes may be large", "connection.py", "if body.tell() > limit:", "if False:", LIMITS),
     Mutant("cursors are trusted", "paging.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
     Mutant("a short list is whole", "listing.py", "if total is not None and seen < total:", "if False:", LEDGER),
