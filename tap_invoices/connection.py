@@ -125,10 +125,9 @@ class Connection:
         host = url.split("/", 3)[2]
         if host not in self._proxies:
             self._proxies[host] = dict(get_environ_proxies(url))
-        wait = _seconds(self._config["request_timeout"]) or None
         return self.session.get_adapter(url).send(
             request,
-            timeout=wait,
+            timeout=_seconds(self._config["request_timeout"]),
             stream=True,
             verify=self.session.verify or True,
             proxies=self._proxies[host],

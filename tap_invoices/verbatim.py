@@ -29,12 +29,16 @@ _TEXT_TYPES = {
 _PLAIN_TYPES = {"integer": int, "number": int | float, "boolean": bool}
 """Floats only check that there is a number, which takes no text for one as ``Decimal`` would; the bytes go out."""
 
-_TIMES_TO_REWRITE = {
+# After a colon, which every time has: seconds with an offset or a small z, or the minutes behind a space or a small t.
+_TIME_TO_REWRITE = re.compile(
+    rb':(?:(?<=[t ]\d\d:)\d\d:\d\d|\d\d(?:\.\d+)?(?:[-+]\d\d:?\d\d|z)")',
+)
+_HINTS = {
     b"+": re.compile(rb'\+\d\d:?\d\d"'),
     b"-": re.compile(rb'-\d\d(?::?\d\d"|[t ]\d\d:)'),
     b"z": re.compile(rb'z(?<=\d\dz)"'),
 }
-"""By the character that each begins with, for which a page is searched fast: offsets, and a small t or z."""
+"""What such a time holds beside colons, by its first character, for which a page is searched twice as fast."""
 _END = f',"{ADDITIONAL}":null}}'.encode()
 _GIVE_UP_AFTER = 10
 """A provider of which so many pages in a row need a change is not asked for verbatim rows again."""
@@ -104,7 +108,8 @@ class VerbatimDecoder:
 
 def _has_time_to_rewrite(body: bytes) -> bool:
     """Tell whether a time may be in the body that is not of the form ``2025-01-31T12:00:00Z``."""
-    return any(first in body and pattern.search(body) for first, pattern in _TIMES_TO_REWRITE.items())
+    is_hinted = any(first in body and pattern.search(body) for first, pattern in _HINTS.items())
+    return is_hinted and _TIME_TO_REWRITE.search(body) is not None
 
 
 def _struct(properties: dict[str, Any]) -> type[msgspec.Struct]:

@@ -87,6 +87,11 @@ def test_a_row_that_must_change_takes_the_general_road(change):
     assert not is_verbatim(page(ROW, {**ROW, **change}))
 
 
+@pytest.mark.parametrize("text", ["RE-2025-0001", "2025-0001", "+4312", "12z", "on 2025-01-31 12:00", "-05:00"])
+def test_a_text_that_only_resembles_a_time_goes_out_as_it_came(text):
+    assert is_verbatim(page({**ROW, "invoiceNumber": text}))
+
+
 def test_a_lone_surrogate_takes_the_general_road():
     assert not is_verbatim(page({**ROW, "notes": "NOTE"}).replace(b"NOTE", rb"\ud83d"))
     assert is_verbatim(page({**ROW, "notes": "NOTE"}).replace(b"NOTE", "é😀".encode()))
