@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -482,6 +485,27 @@ def test_a_bug_in_the_sandbox_does_not_pass_for_a_providers_error():
     assert requests.get(served.url + LISTS["ibana"], timeout=5).status_code == 500
     with pytest.raises(RuntimeError, match="a bug"):
         served.stop()
+
+
+def test_it_stops_in_a_storm_of_connections_and_leaves_none_open(capfd):
+    for _ in range(10):
+        over = threading.Event()
+        with Sandbox(invoices=1) as served:
+            storm = [threading.Thread(target=_connect_and_leave, args=(served.port, over)) for _ in range(4)]
+            for thread in storm:
+                thread.start()
+            time.sleep(0.02)
+        over.set()
+        for thread in storm:
+            thread.join()
+        gc.collect()  # an open socket warns when it is collected
+    assert capfd.readouterr().err == ""
+
+
+def _connect_and_leave(port, over):
+    while not over.is_set():
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.1) as line:
+            line.sendall(b"GET /ibana/ HTTP/1.1\r\nHost: sandbox\r\n\r\n")
 
 
 def test_it_speaks_tls(tmp_path):

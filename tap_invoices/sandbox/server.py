@@ -10,7 +10,7 @@ import struct
 import sys
 import threading
 import time
-from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -35,6 +35,8 @@ HOST = "127.0.0.1"
 _BY_NAME = {provider.name: provider for provider in PROVIDERS}
 _BY_MOUNT = {mount: provider for provider in PROVIDERS for mount in provider.mounts}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_STEPS_TO_CONNECT = 3
+"""Rounds of the event loop from an accepted socket to a connection; a server closed in between leaves it open."""
 
 
 class Sandbox:
@@ -120,10 +122,11 @@ class Sandbox:
 
     def start(self, port: int = 0) -> None:
         """Serve in a thread; OSError if the port (0: any free one) cannot be had."""
-        bound: Future[int] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(port, bound)), daemon=True)
+        listener, ready = socket.create_server((HOST, port)), threading.Event()
+        self.port = listener.getsockname()[1]
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listener, ready)), daemon=True)
         self._thread.start()
-        self.port = bound.result()
+        ready.wait()
 
     def stop(self) -> None:
         """End serving; an error inside the sandbox, which its client took for a 500, is raised here."""
@@ -146,22 +149,16 @@ class Sandbox:
             if error is None:
                 raise
 
-    async def _serve(self, port: int, bound: Future[int]) -> None:
+    async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         self._stop = lambda: None if loop.is_closed() else loop.call_soon_threadsafe(stop.set)
         server = web.Server(self._handle, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
-        try:
-            await web.TCPSite(runner, HOST, port, ssl_context=self._ssl_context).start()
-        except OSError as error:
-            bound.set_exception(error)
-        else:
-            bound.set_result(runner.addresses[0][1])
-            await stop.wait()
-        for connection in server.connections:  # an orderly end of TLS would wait for the other side
-            if connection.transport:
-                connection.transport.abort()
+        await web.SockSite(runner, listener, ssl_context=self._ssl_context).start()
+        ready.set()
+        await stop.wait()
+        await _hang_up(server, listener)
         await runner.cleanup()
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -195,13 +192,24 @@ class Sandbox:
         headers = {"Server": "sandbox", **answer.headers, "Date": date, "Content-Length": str(len(answer.body))}
         response = web.StreamResponse(status=answer.status, headers=headers)
         if answer.cut != 0 or not answer.reset:
-            await response.prepare(http)
-            await response.write(answer.body[: answer.cut])
+            with suppress(ConnectionError):  # the client has left
+                await response.prepare(http)
+                await response.write(answer.body[: answer.cut])
         if answer.cut is not None and (line := http.transport):
             if answer.reset:
                 line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             line.abort()
         return response
+
+
+async def _hang_up(server: web.Server, listener: socket.socket) -> None:
+    """Cut all connections; an orderly end of TLS would wait for the other side."""
+    asyncio.get_running_loop().remove_reader(listener)
+    for _ in range(_STEPS_TO_CONNECT):
+        await asyncio.sleep(0)
+    for connection in server.connections:
+        if connection.transport:
+            connection.transport.abort()
 
 
 def serve(box: Sandbox, port: int) -> None:
