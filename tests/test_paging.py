@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import dataclass, field
 from random import Random
 
@@ -499,7 +500,7 @@ def test_seen_is_a_set(keys):
 
 def test_seen_takes_16_bytes_a_key_at_most():
     seen = Seen()
-    for number in range(60_000):
+    for number in range(200_000):
         seen.add(f"key {number}")
-        if number > 10_000 and number % 1_000 == 0:
-            assert sum(table.itemsize * len(table) for table in seen._tables) <= 16.5 * number
+    shards = seen._shards
+    assert sum(map(sys.getsizeof, (shards, *shards, *shards.values()))) <= 16 * 200_000
