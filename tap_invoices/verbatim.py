@@ -35,7 +35,7 @@ _TIME_TO_REWRITE = re.compile(
 )
 _HINTS = {
     b"+": re.compile(rb'\+\d\d:?\d\d"'),
-    b"-": re.compile(rb'-\d\d(?::?\d\d"|[t ]\d\d:)'),
+    b"-": re.compile(rb'-\d\d[:t \d]\d(?:\d[":]|")'),
     b"z": re.compile(rb'z(?<=\d\dz)"'),
 }
 """What such a time holds beside colons, by its first character, for which a page is searched twice as fast."""
