@@ -37,4 +37,3 @@ class Seen:
         shard += code
         self._count += 1
         return True
-

@@ -17,6 +17,7 @@ import yaml
 
 from tap_invoices.airbyte.spec import label
 from tap_invoices.providers import PROVIDERS
+from tools.tables import name_of
 
 ROOT = Path(__file__).resolve().parent.parent
 HUB = ROOT / "hub"
@@ -60,7 +61,7 @@ def definition(about: Mapping[str, Any]) -> dict[str, Any]:
         "pip_url": NAME,
         "quality": "silver",
         "repo": f"https://github.com/{OWNER}/{NAME}",
-        "select": sorted(f"{s.name}.*" for p in PROVIDERS for s in p.streams if s.selected_by_default),
+        "select": sorted(f"{name_of(s)}.*" for p in PROVIDERS for s in p.streams if s.selected_by_default),
         "settings": sorted(_settings(about["settings"]["properties"]), key=lambda setting: setting["name"]),
         "settings_group_validation": [
             [f"{provider.name}.{setting.name}" for setting in provider.settings if setting.required]
