@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
+from contextlib import ExitStack
 from decimal import Decimal
 
 import pytest
@@ -310,22 +312,99 @@ def test_files_that_are_none(source, box):
         assert error["failure_type"] == "config_error"
 
 
-def test_stop_tells_the_state_of_what_was_read(box, tmp_path):
+# Its end before time
+
+
+STOPPED_AT_POPEN = """
+import os, sys
+from tap_invoices.airbyte.cli import main
+
+number, *arguments = sys.argv[1:]
+sys.addaudithook(lambda event, _: event == "subprocess.Popen" and os.kill(os.getpid(), int(number)))
+main(arguments)
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a command in a group of its own. It must leave no temporary file."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with ExitStack() as stack:
+
+        def run(*command, **files):
+            line, variables = [*command, *_written(tmp_path, files)], environment(TMPDIR=str(temporary))
+            pipe = subprocess.PIPE
+            process = subprocess.Popen(line, env=variables, stdout=pipe, stderr=pipe, start_new_session=True)  # noqa: S603
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield run
+    assert not list(temporary.iterdir())
+
+
+def until_still(box):
+    """Wait until the tap asks for nothing more: what it has, it cannot write."""
+    seen = None
+    while seen != (seen := len(box.requests)):
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [(os.kill, signal.SIGTERM), (os.kill, signal.SIGINT), (os.killpg, signal.SIGINT)],
+    ids=["SIGTERM", "SIGINT", "Ctrl-C"],
+)
+def test_stop_tells_the_state_of_what_was_read(box, start, send, number):
     """As the platform cancels a sync: what came is counted, and the stream is not called complete."""
     box.latency = 0.2
     box.book("exsited").max_page_size = 5
-    files = {"config": settings(box, "exsited"), "catalog": configured(["exsited_invoices", "exsited_invoice_details"])}
-    command = [*SOURCE, "read", *_written(tmp_path, files)]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as process:  # noqa: S603
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if b'"RUNNING"' in line:
-                os.kill(process.pid, signal.SIGTERM)
+    catalog = configured(["exsited_invoices", "exsited_invoice_details"])
+    process = start(*SOURCE, "read", config=settings(box, "exsited"), catalog=catalog)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if b'"RUNNING"' in line:
+            send(process.pid, number)
+    assert (process.wait(20), process.stderr.read()) == (128 + number, b"")
     messages = Messages(lines)
-    assert process.returncode != 0
     assert messages.counted == messages.records
     assert messages.statuses("exsited_invoice_details")[-1] == "INCOMPLETE"
+    told = [line["message"] for line in messages.of("LOG", "log") if "Stopped by" in line["message"]]
+    assert [text.partition(";")[0] for text in told] == ["Stopped by SIGTERM"], (
+        "the tap is told once, and by the source"
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "discover", "read"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_stop_before_there_is_a_tap_leaves_no_settings(box, start, command, number):
+    """The settings are on the disk, and the process that is to read them is about to start."""
+    files = {"config": settings(box, "matas")}
+    if command == "read":
+        files["catalog"] = configured(["matas_invoices"])
+    process = start(sys.executable, "-c", STOPPED_AT_POPEN, str(int(number)), command, **files)
+    assert process.communicate(timeout=20) == (b"", b"")
+    assert process.returncode == 128 + number
+    assert not box.requests
+
+
+def test_a_reader_that_leaves_ends_it_quietly(start):
+    """Also while the tap waits to write to the source, and the source to write to the reader."""
+    with Sandbox(invoices=2000) as box:
+        catalog = configured(["exsited_invoices", "ibana_invoices"])
+        process = start(*SOURCE, "read", config=settings(box, "exsited", "ibana"), catalog=catalog)
+        assert any(b'"RECORD"' in line for line in process.stdout)
+        until_still(box)
+        process.stdout.close()
+        assert (process.wait(20), process.stderr.read()) == (141, b"")
+
+
+def test_a_log_that_nobody_reads_ends_it_quietly(box, start):
+    process = start(*SOURCE, "check", config=settings(box, "matas"))
+    process.stdout.close()
+    assert (process.wait(20), process.stderr.read()) == (141, b"")
 
 
 # Between the catalogs

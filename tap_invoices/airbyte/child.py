@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from tap_invoices.airbyte.messages import FailureType, Output, SourceError
+
+if TYPE_CHECKING:
+    from tap_invoices.airbyte.stop import Stop
 
 _LEVELS = {"warning": "WARN", "critical": "FATAL"}
 _FAILURE_TYPES: dict[str, FailureType] = {"config": "config_error", "transient": "transient_error"}
@@ -54,18 +57,21 @@ class TapProcess:
     Args:
         config: The tap's settings.
         output: Where its log goes.
+        stop: What ends it early.
     """
 
-    def __init__(self, config: Mapping[str, Any], output: Output) -> None:
+    def __init__(self, config: Mapping[str, Any], output: Output, stop: Stop) -> None:
         self._config = config
         self._output = output
+        self._stop = stop
         self.exit_code = 0
         self.complaints: list[Complaint] = []
         self.outcomes: dict[str, str] = {}
         """How each stream's account was closed."""
 
-    def run(self, *options: str, **files: Any) -> Iterator[bytes]:
-        """Run the tap and yield its lines; what went wrong is known once they are over.
+    @contextmanager
+    def run(self, *options: str, **files: Any) -> Iterator[IO[bytes]]:
+        """Run the tap and hand out its lines; what went wrong is known once it has ended.
 
         Args:
             options: Of its command line.
@@ -77,24 +83,28 @@ class TapProcess:
             for option, value in {"config": self._config, **files}.items():
                 command.append(f"--{option}={_write(folder, option, value)}")
             environment = {**os.environ, "SINGER_SDK_LOG_CONFIG": str(_write(folder, "logging", _LOGGING))}
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as child:  # noqa: S603
-                yield from self._follow(child)
+            # In a group of its own, or Ctrl-C would reach it twice: from the terminal, and passed on.
+            with subprocess.Popen(  # noqa: S603
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, process_group=0
+            ) as child:
+                self._stop.tells(child)
+                with self._followed(child) as lines:
+                    yield lines
 
-    def _follow(self, child: subprocess.Popen[bytes]) -> Iterator[bytes]:
-        # Told to stop, the tap says its state before it ends, and all that it said is still passed on.
-        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    @contextmanager
+    def _followed(self, child: subprocess.Popen[bytes]) -> Iterator[IO[bytes]]:
+        lines = cast("IO[bytes]", child.stdout)
         log = threading.Thread(target=self._read_log, args=(child.stderr,), daemon=True)
         log.start()
         try:
-            if child.stdout is not None:
-                yield from child.stdout
+            yield lines
         except BaseException:
             child.terminate()
             raise
         finally:
+            lines.close()  # or a tap that waits to write what nobody reads would not end
             self.exit_code = child.wait()
             log.join()
-            signal.signal(signal.SIGTERM, before)
 
     def check(self) -> None:
         """Say why the run failed.
@@ -114,14 +124,18 @@ class TapProcess:
 
     def _read_log(self, log: IO[bytes]) -> None:
         for line in log:
-            try:
-                entry = msgspec.json.decode(line, type=_LogLine)
-            except msgspec.DecodeError:
-                self._output.log("INFO", line.decode(errors="replace").rstrip())
-                continue
-            if entry.metric_info is None:
-                self._output.log(_LEVELS.get(entry.level, entry.level.upper()), str(entry.message))
-            self._note(entry)
+            with suppress(BrokenPipeError):  # the main thread meets it too; until then the log must not fill its pipe
+                self._pass_on(line)
+
+    def _pass_on(self, line: bytes) -> None:
+        try:
+            entry = msgspec.json.decode(line, type=_LogLine)
+        except msgspec.DecodeError:
+            self._output.log("INFO", line.decode(errors="replace").rstrip())
+            return
+        if entry.metric_info is None:
+            self._output.log(_LEVELS.get(entry.level, entry.level.upper()), str(entry.message))
+        self._note(entry)
 
     def _note(self, entry: _LogLine) -> None:
         if account := entry.extra.get("ledger"):

@@ -15,22 +15,22 @@ from tap_invoices.airbyte.child import TapProcess
 from tap_invoices.airbyte.messages import Output, SourceError
 from tap_invoices.airbyte.read import Reader
 from tap_invoices.airbyte.spec import connection_specification, tap_config
+from tap_invoices.airbyte.stop import Stop
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.writer import discard_stdout
-
-_READER_LEFT = 141
+from tap_invoices.writer import READER_LEFT, discard_stdout
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; whatever goes wrong is one message and an exit code."""
     output = Output(sys.stdout.buffer)
     try:
-        sys.exit(_run(_parse(arguments), output))
+        with Stop() as stop:
+            sys.exit(_run(_parse(arguments), output, stop))
     except SourceError as error:
         output.error(str(error), error.failure_type)
     except BrokenPipeError:
         discard_stdout()
-        sys.exit(_READER_LEFT)
+        sys.exit(READER_LEFT)
     sys.exit(1)
 
 
@@ -52,7 +52,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(options: argparse.Namespace, output: Output) -> int:
+def _run(options: argparse.Namespace, output: Output, stop: Stop) -> int:
     if options.command == "spec":
         output.write("SPEC", "spec", {"connectionSpecification": connection_specification(PROVIDERS)})
         return 0
@@ -61,22 +61,23 @@ def _run(options: argparse.Namespace, output: Output) -> int:
         msg = "the settings are not a JSON object"
         raise SourceError(msg)
     if options.command == "check":
-        return _check(given, output)
+        return _check(given, output, stop)
     config = tap_config(given, settings.json_schema(PROVIDERS))
     if options.command == "discover":
-        streams = [catalog.airbyte_stream(entry) for entry in _discover(config, output)["streams"]]
+        streams = [catalog.airbyte_stream(entry) for entry in _discover(config, output, stop)["streams"]]
         output.write("CATALOG", "catalog", {"streams": streams})
         return 0
     modes = catalog.sync_modes(_load(options.catalog, "catalog"))
     state = catalog.singer_state(_load(options.state, "state") if options.state else None, modes)
-    return _read(config, modes, state, output)
+    return _read(config, modes, state, output, stop)
 
 
-def _check(given: dict[str, Any], output: Output) -> int:
+def _check(given: dict[str, Any], output: Output, stop: Stop) -> int:
     try:
-        tap = TapProcess(tap_config(given, settings.json_schema(PROVIDERS)), output)
-        for _ in tap.run("--test"):
-            pass
+        tap = TapProcess(tap_config(given, settings.json_schema(PROVIDERS)), output, stop)
+        with tap.run("--test") as lines:
+            lines.read()
+        stop.heed()
         tap.check()
     except SourceError as error:
         body = {"status": "FAILED", "message": str(error)}
@@ -86,20 +87,24 @@ def _check(given: dict[str, Any], output: Output) -> int:
     return 0
 
 
-def _discover(config: dict[str, Any], output: Output) -> dict[str, Any]:
-    tap = TapProcess(config, output)
-    printed = b"".join(tap.run("--discover"))
+def _discover(config: dict[str, Any], output: Output, stop: Stop) -> dict[str, Any]:
+    tap = TapProcess(config, output, stop)
+    with tap.run("--discover") as lines:
+        printed = lines.read()
+    stop.heed()
     if tap.exit_code:  # no request was made: only the settings can be wrong
         raise SourceError(tap.reason)
     found: dict[str, Any] = json.loads(printed)
     return found
 
 
-def _read(config: dict[str, Any], modes: dict[str, str], state: dict[str, Any], output: Output) -> int:
-    selected = catalog.select(_discover(config, output), modes)
-    tap, reader = TapProcess(config, output), Reader(modes, output)
-    reader.read(tap.run(catalog=selected, state=state))
+def _read(config: dict[str, Any], modes: dict[str, str], state: dict[str, Any], output: Output, stop: Stop) -> int:
+    selected = catalog.select(_discover(config, output, stop), modes)
+    tap, reader = TapProcess(config, output, stop), Reader(modes, output)
+    with tap.run(catalog=selected, state=state) as lines:
+        reader.read(lines)
     reader.finish(tap)
+    stop.heed()
     if tap.exit_code and not any(complaint.stream for complaint in tap.complaints):
         tap.check()
     return tap.exit_code
