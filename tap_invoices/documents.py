@@ -19,6 +19,7 @@ from typing_extensions import override
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.follow import FollowStream
 from tap_invoices.settings import MEBIBYTE
+from tap_invoices.spool import Spool
 from tap_invoices.stream import Batch
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class DocumentStream(FollowStream, ABC):
         return {"Accept": "application/pdf"}
 
     @override
-    def fetch_item(self, due: Due) -> list[Batch]:
+    def fetch_item(self, due: Due) -> Spool[Batch]:
+        """Return an item's row, which waits in a file if it holds a large document."""
         request = self.get_http_request(page=PageContext({self.item_field: due.id}, None))
 
         def read(response: requests.Response) -> Batch:
@@ -55,7 +57,11 @@ class DocumentStream(FollowStream, ABC):
                 row |= self._store.keep(body, row)
                 return Batch([self.complete_row(row, due)], len(row.get("content_base64") or "") + _CHUNK // 64)
 
-        return [self.fetch(request, read)]
+        batch: Spool[Batch] = Spool(_IN_MEMORY)
+        fetched = self.fetch(request, read)
+        batch.put(fetched, fetched.size)
+        batch.close()
+        return batch
 
     def _receive(self, response: requests.Response, body: IO[bytes]) -> dict[str, Any]:
         """Take in a response's body and return its type, size and hash.

@@ -39,6 +39,9 @@ class DueItems:
     def __len__(self) -> int:
         return len(self._seen)
 
+    def __contains__(self, item: str) -> bool:
+        return item in self._seen
+
     def add(self, items: list[Due]) -> None:
         """Add the items of a page that have not been noted before."""
         new = [item for item in items if self._seen.add(item.id)]

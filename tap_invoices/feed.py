@@ -77,7 +77,7 @@ class Feed:
         try:
             self._read_pages(listing, followers, spool)
         except AbandonedError:
-            pass
+            pass  # a dry run has seen enough of the list, and wants to see its followers
         except Exception as error:  # noqa: BLE001  (the writing thread gets it)
             if spool:
                 spool.close(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -15,7 +16,15 @@ from typing_extensions import override
 from tap_invoices.connection import read_body
 from tap_invoices.decode import decode
 from tap_invoices.due import Due, DueItems
-from tap_invoices.errors import BodyError, FatalAPIError, GoneError, ProviderDownError, SignInError, SyncError
+from tap_invoices.errors import (
+    BodyError,
+    BusyError,
+    FatalAPIError,
+    GoneError,
+    ProviderDownError,
+    SignInError,
+    SyncError,
+)
 from tap_invoices.listing import PagedStream
 from tap_invoices.retry import describe
 from tap_invoices.spool import Spool
@@ -26,12 +35,16 @@ if TYPE_CHECKING:
     import requests
 
     from tap_invoices.listing import ListStream
+    from tap_invoices.tap import TapInvoices
+
+_VARYING = re.compile(r"\(\d+ bytes\)|for \d+ seconds")
+"""What may differ in errors that are alike."""
 
 _MEMORY = 1024 * 1024
 """Bytes of one item's list that wait in memory."""
 
 _ALIKE = 20
-"""A stream whose last items, this many, failed alike, ends."""
+"""A stream whose last items, this many, failed alike, ends; so many 404 in a row are not believed at once."""
 
 
 class FollowStream(InvoiceStream):
@@ -41,6 +54,12 @@ class FollowStream(InvoiceStream):
     follows: ClassVar[type[ListStream]]
     item_field: ClassVar[str]
     """Field of the list's rows that the path asks for, and its placeholder there."""
+
+    def __init__(self, tap: TapInvoices) -> None:
+        super().__init__(tap)
+        self._nameless = 0
+        """Rows of the list without what the path asks for."""
+        self._gone_in_a_row: list[Due] = []
 
     @cached_property
     def due(self) -> DueItems:
@@ -67,7 +86,9 @@ class FollowStream(InvoiceStream):
         normalise = self.bookmark.normalise
         items = []
         for row in rows:
-            if (item := row.get(self.item_field)) in (None, ""):
+            item = row.get(self.item_field)
+            if item in (None, "") or isinstance(item, (bool, dict, list)):
+                self._nameless += 1
                 continue
             value = normalise(self.changed(row))
             if str(item) in self.again:
@@ -89,8 +110,12 @@ class FollowStream(InvoiceStream):
 
         Raises:
             SignInError: If one item is refused for want of permission.
-            FatalAPIError: If the last items failed alike, or the provider is down.
+            FatalAPIError: If the last items failed alike, or the provider is down or asks to come back later.
         """
+        if self._nameless:
+            self.logger.warning(
+                "%s: %d rows of the list have no `%s` to ask by", self.name, self._nameless, self.item_field
+            )
         self.account.expected = len(self.again) + len(self.due)
         reasons: list[str] = []
         for due, future in self.connection.pool.in_order(self.fetch_item, chain(self.again.values(), self.due)):
@@ -103,27 +128,44 @@ class FollowStream(InvoiceStream):
         """Yield what became of an item, and keep the reasons of the last failures in a row."""
         try:
             batches = future.result()
-        except (SignInError, ProviderDownError):
+        except (SignInError, ProviderDownError, BusyError):
             raise
         except GoneError as error:
             self.account.count(gone=1)
             self.log_failure(due.id, error, "left out, for it is gone")
+            reasons.clear()
+            yield Batch([], 0, floor=due.floor, failed=self._doubted(due), settled=[due.id] if due.again else [])
+            return
         except SyncError as error:
             self.account.count(failed=1)
             self.log_failure(due.id, error, "asked for again at the next sync")
-            reasons[:] = [*reasons, describe(error)][-_ALIKE:]
+            reasons[:] = [*reasons, _VARYING.sub("…", describe(error))][-_ALIKE:]
+            self._gone_in_a_row.clear()
             yield Batch([], 0, floor=due.floor, failed={due.id: due.value})
             return
         else:
             self.account.count(read=1)
             yield from batches
         reasons.clear()
+        self._gone_in_a_row.clear()
         yield Batch([], 0, floor=due.floor, settled=[due.id])
+
+    def _doubted(self, due: Due) -> dict[str, str | None]:
+        """Return what the next sync asks for once more: so many in a row are hardly gone; the provider may be ill."""
+        row = self._gone_in_a_row
+        row.append(due)
+        if len(row) < _ALIKE:
+            return {}
+        if len(row) == _ALIKE:
+            self.logger.warning("%s: %d items in a row seem gone; the next sync asks for them again", self.name, _ALIKE)
+        doubted = {each.id: each.value for each in row if not each.again}
+        row[:] = row[-_ALIKE:]
+        return doubted
 
     def complete_row(self, row: Row, due: Due) -> Row:
         """Return a row with the key and the replication value that only the list knows, where it lacks them."""
         key = type(self).primary_keys[0]
-        if row.get(key) in (None, ""):
+        if row.get(key) in (None, "") or isinstance(row[key], (bool, dict, list)):
             row[key] = due.id
         row.setdefault(str(type(self).replication_key), self.bookmark.shown(due.value))
         return row
@@ -146,12 +188,17 @@ class DetailStream(FollowStream):
                 row = self.parse_item(decode(body))
             except (KeyError, TypeError, AttributeError):
                 row = None
-            if not isinstance(row, dict):
-                msg = "the answer is JSON, but not an invoice"
+            if not isinstance(row, dict) or not self._is_answer(row, due):
+                msg = "the answer is JSON, but not the invoice that was asked for"
                 raise BodyError(msg)
             return Batch([self.complete_row(row, due)], len(body))
 
         return [self.fetch(request, read)]
+
+    def _is_answer(self, row: Row, due: Due) -> bool:
+        """Tell whether a row is of an invoice, and not of another one that is due."""
+        own_id = str(row.get(self.item_field))
+        return not row.keys().isdisjoint(self.schema["properties"]) and (own_id == due.id or own_id not in self.due)
 
 
 class SubListStream(FollowStream, PagedStream):

@@ -65,6 +65,7 @@ class PagedStream(InvoiceStream):
         value = None if body is None else self._decode(body)
         try:
             rows, total, following = self.parse_page(value)
+            total = None if total is None else int(total)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise BodyError(UNEXPECTED) from None
         if not isinstance(rows, list) or not all(isinstance(row, (dict, VerbatimRow)) for row in rows):

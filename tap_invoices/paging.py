@@ -6,7 +6,7 @@ Rows are trusted, not promises: positions advance by rows received, and whatever
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -84,10 +84,10 @@ class CursorPaginator(Paginator[str | None]):
     """Each page names the next one, in ``Page.next``; such pages cannot be made to overlap.
 
     Args:
-        is_read_again: Whether the next sync reads the same rows, and so finds what this one missed.
+        is_read_again: Tells after a pass whether the next sync reads the same rows, and so finds what this one missed.
     """
 
-    def __init__(self, *, is_read_again: bool = False) -> None:
+    def __init__(self, is_read_again: Callable[[], bool] = bool) -> None:
         super().__init__(None)
         self._is_read_again = is_read_again
         self._cursors: set[str] = set()
@@ -97,7 +97,7 @@ class CursorPaginator(Paginator[str | None]):
     @property
     @override
     def needs_proof(self) -> bool:
-        return bool(self._cursors) and not self._is_read_again
+        return bool(self._cursors) and not self._is_read_again()
 
     @override
     def advance(self, page: Page) -> list[Any]:

@@ -26,6 +26,8 @@ _HANDSHAKE_CUT_SHORT = {"SSLEOFError", "SSLZeroReturnError"}
 RETRIED_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 BODY_TRIES = 3
+LONGEST_ASKED = 10 * 365 * 86400.0
+"""Seconds; a provider that asks to wait longer is taken to mean this."""
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
 
@@ -149,6 +151,7 @@ _WORDS = {
     "ProxyError": "the proxy refuses",
     "NameResolutionError": "the host name is not known",
     "ConnectionRefusedError": "the connection is refused",
+    "DecodeError": "the body cannot be decompressed",
     "IncompleteRead": "the body ended early",
     "RemoteDisconnected": "the connection was closed without an answer",
     "ConnectionResetError": "the connection was reset",
@@ -168,12 +171,12 @@ def retry_after(error: Exception) -> float | None:
     if response is None or (value := response.headers.get("Retry-After")) is None:
         return None
     if value.strip().isdecimal():
-        return float(value)
+        return min(float(value), LONGEST_ASKED)
     at = times.from_http(value)
     if at is None:
         return None
     now = times.from_http(response.headers.get("Date")) or datetime.now(UTC)
-    return max(0.0, (at - now).total_seconds())
+    return min(max(0.0, (at - now).total_seconds()), LONGEST_ASKED)
 
 
 def _status(error: Exception) -> int | None:

@@ -103,7 +103,8 @@ class Spool(Generic[T]):
 
     def _is_full(self, size: int) -> bool:
         memory = self._memory // _WHILE_READ if self._reading else self._memory
-        return bool(self._in_file or (self._items and self._held + size > memory))
+        may_wait = self._items or (self._overflow and not self._reading)  # or one item too large would wait for ever
+        return bool(self._in_file or (may_wait and self._held + size > memory))
 
     def _write(self, item: T) -> None:
         if self._file is None:

@@ -29,16 +29,24 @@ def check_versions(state: Mapping[str, Any]) -> None:
     """Refuse a state from the future.
 
     Raises:
-        ConfigValidationError: If a bookmark has a version that this tap does not know.
+        ConfigValidationError: If a bookmark is none, or has a version that this tap does not know.
     """
+    bookmarks = state.get("bookmarks", {})
+    if not isinstance(bookmarks, Mapping) or not all(_is_bookmark(each) for each in bookmarks.values()):
+        msg = "the state is not one that this tap has written: `bookmarks` holds an object for each stream"
+        raise ConfigValidationError(msg, errors=[msg])
     errors = [
         f"the state of `{stream}` has version {bookmark['version']}; this tap knows up to {VERSION}: upgrade it"
-        for stream, bookmark in (state.get("bookmarks") or {}).items()
+        for stream, bookmark in bookmarks.items()
         if bookmark.get("version", VERSION) not in range(VERSION + 1)
     ]
     if errors:
         msg = "State not understood"
         raise ConfigValidationError(msg, errors=errors)
+
+
+def _is_bookmark(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("failed") or {}, Mapping)
 
 
 class Bookmark:
@@ -50,18 +58,21 @@ class Bookmark:
         state: Its part of the tap's state, which is written to.
         incremental: Whether this sync goes by the bookmark; a full table neither reads nor moves it.
         began: Tells when the sync began, by the provider's clock.
+        beside: Tells what the provider keeps beside a value.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each by its name)
         self,
+        *,
         key: str | None,
         properties: Mapping[str, Any],
         state: dict[str, Any],
         began: Callable[[], datetime],
-        *,
+        beside: Callable[[str], Mapping[str, Any]],
         incremental: bool,
     ) -> None:
         self._began = began
+        self._beside = beside
         self._key = key if incremental else None
         self._is_date = key is not None and properties[key].get("format") == _DATE
         self._state = state
@@ -88,17 +99,23 @@ class Bookmark:
         """Return a value in the form that records have."""
         return value if value is None or self._is_date else times.rfc3339(times.parse(value))
 
-    def start(self, start_date: str | None, lookback_days: int) -> str | None:
-        """Return from where to read: the bookmark less the lookback, or the start date; None for all."""
+    def start(self, start_date: str | None, lookback_days: int, value: str | None = None) -> str | None:
+        """Return from where to read: the bookmark less the lookback, but nothing before the start date; None for all.
+
+        With a value, from where the next sync reads if the bookmark is that.
+        """
         if self._key is None:
             return None
-        if self._old is None:
-            return self.normalise(times.rfc3339(times.parse(start_date))) if start_date else None
+        first = self.normalise(times.rfc3339(times.parse(start_date))) if start_date else None
+        value = value or self._old
+        if value is None:
+            return first
         try:
-            time = times.parse(self._old) - timedelta(days=lookback_days)
+            time = times.parse(value) - timedelta(days=lookback_days)
         except OverflowError:
-            return None
-        return time.date().isoformat() if self._is_date else times.bookmark(time)
+            return first
+        start = time.date().isoformat() if self._is_date else times.bookmark(time)
+        return max(start, first or start)
 
     def value_of(self, record: Mapping[str, Any] | VerbatimRow) -> str | None:
         """Return a record's replication value in the form that bookmarks have."""
@@ -129,32 +146,36 @@ class Bookmark:
         """Move the bookmark after a complete read."""
         self._write(None)
 
+    def after(self, largest: str) -> str:
+        """Return the bookmark after a complete read, by the largest value that came."""
+        return max(min(largest, self._start_of_sync()), self._old or "")
+
     def hold(self) -> None:
         """Leave the bookmark after a read that was not complete; only the failed items are kept."""
-        if self._key is not None:
-            self._write_failed()
+        self._state["failed"] = self._kept_failed()
+        self._forget_none_failed()
 
     def _write(self, bound: str | None) -> None:
         if self._key is None:
+            self.hold()
             return
         bounds = [value for value in (self._largest, self._start_of_sync(), bound) if value is not None]
         new = min(bounds) if self._largest else None
         if len(self._failed) > MOST_FAILED:
             new = min([new or "", *(value or "" for value in self._failed.values())]) or None
-        if new is not None and (self._old is None or new > self._old):
-            self._state["replication_key"] = self._key
-            self._state[_VALUE] = new
-        elif self._old is not None:
-            self._state[_VALUE] = self._old
-        self._state["version"] = VERSION
-        self._write_failed()
+        moved = max(new or "", self._old or "")
+        said: dict[str, Any] = {"version": VERSION, "failed": self._kept_failed()}
+        if moved:
+            said = {"replication_key": self._key, _VALUE: moved, **said, **self._beside(moved)}
+        self._state.update(said)  # at once: a signal writes the state as it is just then
+        self._forget_none_failed()
 
-    def _write_failed(self) -> None:
-        kept = dict(list(self._failed.items())[:MOST_FAILED])
-        if kept:
-            self._state["failed"] = kept
-        else:
-            self._state.pop("failed", None)
+    def _kept_failed(self) -> dict[str, str | None]:
+        return dict(list(self._failed.items())[:MOST_FAILED])
+
+    def _forget_none_failed(self) -> None:
+        if not self._state["failed"]:
+            del self._state["failed"]
 
     def _start_of_sync(self) -> str:
         began = self._began()

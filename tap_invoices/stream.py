@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -118,10 +118,9 @@ class InvoiceStream(ApiStream, ABC):
             for batch in self._tap.feeds.read(self):
                 yield from batch.rows
                 self._settle(batch)
+            self._complete()
         except Exception as error:  # noqa: BLE001  (whatever it is, the other streams must go on)
             self._fail(error)
-        else:
-            self._complete()
         self._tell_misfits()
 
     def _settle(self, batch: Batch) -> None:
@@ -141,12 +140,8 @@ class InvoiceStream(ApiStream, ABC):
         if self._is_progress_due():
             self.logger.info("%s so far: %s", self.name, self.account.progress())
 
-    def seal_state(self, state: dict[str, Any]) -> None:
-        """Add to the bookmark of a complete read what the provider's streams need beside it."""
-
     def _complete(self) -> None:
         self.bookmark.finish()
-        self.seal_state(self.stream_state)
         if self.account.failed:
             message = f"{self.account.failed} items could not be had; they are asked for again at the next sync"
             self._tap.close_account(self, "partial", message)
@@ -185,12 +180,17 @@ class InvoiceStream(ApiStream, ABC):
     def bookmark(self) -> Bookmark:
         """Where the next sync starts."""
         return Bookmark(
-            type(self).replication_key,
-            self.schema["properties"],
-            self.stream_state,
-            lambda: self.connection.now,
+            key=type(self).replication_key,
+            properties=self.schema["properties"],
+            state=self.stream_state,
+            began=lambda: self.connection.now,
+            beside=self.beside_bookmark,
             incremental=self.replication_method == "INCREMENTAL",
         )
+
+    def beside_bookmark(self, value: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return what the next sync must know beside the bookmark's value."""
+        return {}
 
     def prepare(self) -> None:
         """Set what depends on catalog and state, before a thread needs it."""
@@ -198,9 +198,9 @@ class InvoiceStream(ApiStream, ABC):
         if self.replication_method == "FULL_TABLE" and self.config.get("emit_activate_version_messages"):
             self._stream_version = self._initialized_at
 
-    def starting_value(self) -> str | None:
-        """Return from which replication value on this sync reads; None for all."""
-        return self.bookmark.start(self.config.get("start_date"), int(self.settings["lookback_days"]))
+    def starting_value(self, bookmark: str | None = None) -> str | None:
+        """Return from which replication value on this sync reads, or the one after a bookmark; None for all."""
+        return self.bookmark.start(self.config.get("start_date"), int(self.settings["lookback_days"]), bookmark)
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:

@@ -154,7 +154,12 @@ class TapInvoices(CommandLineTap):
     # Run
 
     @override
+    def _setup_signal_handlers(self) -> None:
+        """Leave that to `run`: before, there is no state to tell."""
+
+    @override
     def run(self) -> bool:
+        super()._setup_signal_handlers()
         with terminal.shown(self.streams.values()):
             self.sync_all()
         self.message_writer.flush()
@@ -169,9 +174,10 @@ class TapInvoices(CommandLineTap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         def stop() -> None:
-            self.logger.warning("Stopped by %s; what was emitted is in the state", signal.Signals(signum).name)
-            self._state_writer.write_state(self.state)
+            if not self.config.get("batch_config"):  # whose last rows are out only once their file is
+                self._state_writer.write_state(self.state)
             self.message_writer.flush()
+            self.logger.warning("Stopped by %s; what was emitted is in the state", signal.Signals(signum).name)
             sys.exit(128 + signum)
 
         self.message_writer.interrupt(stop)

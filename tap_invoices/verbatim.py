@@ -39,6 +39,8 @@ _HINTS = {
     b"z": re.compile(rb'z(?<=\d\dz)"'),
 }
 """What such a time holds beside colons, by its first character, for which a page is searched twice as fast."""
+_ESCAPED_HINT = re.compile(rb"\\u00(?:2[0bBdD]|7[4aA])")
+"""The same as escapes, which JSON allows."""
 _END = f',"{ADDITIONAL}":null}}'.encode()
 _GIVE_UP_AFTER = 10
 """A provider of which so many pages in a row need a change is not asked for verbatim rows again."""
@@ -90,9 +92,10 @@ class VerbatimDecoder:
         if has_odd_text(body) or b"\n" in body or b"\r" in body or _has_time_to_rewrite(body):
             return None
         try:
+            body.decode()  # what the schema does not know is passed over unread
             page = _PAGE.decode(body)
             page[self._rows] = list(self._verbatim(page[self._rows]))  # type: ignore[arg-type]
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
             return None
         return page
 
@@ -102,12 +105,16 @@ class VerbatimDecoder:
         check, key, changed = self._check.decode, self._key, self._changed
         for line in lines:
             row = check(line)
+            if not (row_key := getattr(row, key)):
+                raise TypeError  # which the general way tells
             message = b"".join((before, memoryview(line)[:-1], after))
-            yield VerbatimRow(message, getattr(row, key), getattr(row, changed) or None)
+            yield VerbatimRow(message, row_key, getattr(row, changed) or None)
 
 
 def _has_time_to_rewrite(body: bytes) -> bool:
     """Tell whether a time may be in the body that is not of the form ``2025-01-31T12:00:00Z``."""
+    if b"\\" in body and _ESCAPED_HINT.search(body):
+        return True
     is_hinted = any(first in body and pattern.search(body) for first, pattern in _HINTS.items())
     return is_hinted and _TIME_TO_REWRITE.search(body) is not None
 

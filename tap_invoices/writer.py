@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
 _BUFFER = 64 * 1024
-_READER_LEFT = 141
+READER_LEFT = 141
 """Exit code, as the shell has it for a process that a closed pipe has ended."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -78,11 +79,17 @@ def _write(data: bytes) -> None:
         if binary is None:  # a text stream that stands in for stdout
             stdout.write(data.decode())
         else:
-            binary.write(data)
+            rest = memoryview(data)
+            while rest:  # unbuffered, a signal may cut a write short
+                rest = rest[binary.write(rest) :]
         stdout.flush()
     except BrokenPipeError:
         discard_stdout()
-        sys.exit(_READER_LEFT)
+        sys.exit(READER_LEFT)
+    except OSError as error:  # no stream's failure: what was to be written is lost, and no state may follow it
+        logging.getLogger("tap-invoices").error("stdout cannot be written: %s", error.strerror)  # noqa: TRY400
+        discard_stdout()
+        sys.exit(1)
 
 
 def discard_stdout() -> None:

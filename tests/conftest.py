@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
-import threading
-from contextlib import redirect_stdout
+import time
 from copy import deepcopy
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -15,6 +13,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
+from tap_invoices.auth import TokenAuth
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests import faulty
@@ -63,23 +62,33 @@ def no_waits(monkeypatch):
     monkeypatch.setattr("tap_invoices.retry.FIRST_WAIT", 0.001)
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """The time in which requests are tried again, which passes only by waiting."""
+    clock = faulty.Clock()
+    for module in ("backoff._sync", "backoff._common", "tap_invoices.retry"):
+        monkeypatch.setattr(f"{module}.time", clock)
+    return clock
+
+
+@pytest.fixture
+def hurry(box, monkeypatch):
+    """With each request five seconds pass, at the provider and for the tap's tokens."""
+
+    def pass_by(_request):
+        box.clock_offset += 5
+
+    box.on_request(pass_by)
+    monkeypatch.setattr(TokenAuth.__init__, "__defaults__", (lambda: time.monotonic() + box.clock_offset,))
+
+
 @pytest.fixture(scope="session")
 def sync():
     """Run one sync in this process, of a catalog, of the named streams, or of those selected by default."""
 
     def run(config, state=None, catalog=None, select=None):
         chosen = catalog_of(config, select) if catalog is None and select is not None else catalog
-        before = threading.enumerate()
-        out = io.StringIO()
-        with faulty.own_signals(), redirect_stdout(out):
-            tap = TapInvoices(config=deepcopy(config), state=deepcopy(state), catalog=chosen)
-            tap.sync_all()
-            tap.message_writer.flush()
-        tap.close()
-        for thread in threading.enumerate():  # what is still in flight must not meet the sandbox of the next test
-            if thread not in before and thread.name.startswith(("feed-", *faulty.PROVIDERS)):
-                thread.join(10)
-        return faulty.Run(out.getvalue().removesuffix("\n").split("\n"), tap)
+        return faulty.sync(config, state, catalog=chosen)
 
     return run
 
@@ -120,7 +129,7 @@ def run_tap(tmp_path):
             env=faulty.environment(**variables),
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=faulty.PATIENCE,
             check=False,
         )
 

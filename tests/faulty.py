@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import defaultdict
 from copy import deepcopy
 from dataclasses import dataclass
@@ -48,14 +50,42 @@ DOCUMENTS = tuple(name for name in FOLLOWERS if name.endswith("_documents"))
 SUB_LISTS = ("exsited_order_invoices", "exsited_account_invoices")
 
 
+PATIENCE = 120
+"""Seconds for what takes a moment, and more on a loaded machine; nothing waits that long unless it is broken."""
+
+
+def until(condition):
+    """Wait for something to be so."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+
+
+class Clock:
+    """Seconds that pass only when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.slept = []
+
+    def __call__(self):
+        return self.now
+
+    monotonic = __call__
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
 def provider_of(stream):
     return stream.partition("_")[0]
 
 
 def settings(box, *providers, **more):
-    """Return settings that point at a sandbox and do not wait long; documents come inline."""
-    patience = {"max_retry_seconds": 2, "request_timeout": 5, "documents": {"mode": "inline"}}
-    return {**patience, **box.config(*providers), **more}
+    """Return settings that point at a sandbox; documents come inline."""
+    return {"documents": {"mode": "inline"}, **box.config(*providers), **more}
 
 
 @dataclass
@@ -111,11 +141,11 @@ def own_signals():
             signal.signal(number, handler)
 
 
-def sync(config, state=None, *, streams=None, full_table=()):
-    """Run one sync in this process."""
-    out = io.StringIO()
+def sync(config, state=None, *, catalog=None, streams=None, full_table=()):
+    """Run one sync in this process, and wait for its threads: what is still in flight must not meet the next test."""
+    before, out = threading.enumerate(), io.StringIO()
     with own_signals(), contextlib.redirect_stdout(out):
-        tap = TapInvoices(config=deepcopy(config), state=deepcopy(state))
+        tap = TapInvoices(config=deepcopy(config), state=deepcopy(state), catalog=catalog)
         for name, stream in tap.streams.items():
             if streams is not None:
                 stream.selected = name in streams
@@ -123,8 +153,17 @@ def sync(config, state=None, *, streams=None, full_table=()):
                 stream.forced_replication_method = "FULL_TABLE"
         tap.sync_all()
         tap.message_writer.flush()
+    _join("feed-", before)  # while they go on, they begin threads of the pools
     tap.close()
+    _join(PROVIDERS, before)
     return Run(out.getvalue().removesuffix("\n").split("\n"), tap)
+
+
+def _join(names, before):
+    for thread in threading.enumerate():
+        if thread not in before and thread.name.startswith(names):
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), f"{thread.name} does not end"
 
 
 def catalog(config, streams):
@@ -157,7 +196,7 @@ def environment(**more):
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
-def process(folder, config, state=None, *, streams=None, timeout=60, **variables):
+def process(folder, config, state=None, *, streams=None, **variables):
     """Run one sync as a process of its own."""
     return subprocess.run(  # noqa: S603
         command(folder, config, state, streams=streams),
@@ -165,7 +204,7 @@ def process(folder, config, state=None, *, streams=None, timeout=60, **variables
         env=environment(**variables),
         capture_output=True,
         encoding="utf-8",
-        timeout=timeout,
+        timeout=PATIENCE,
         check=False,
     )
 

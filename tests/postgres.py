@@ -38,16 +38,25 @@ class Postgres:
             if self._owner:
                 for path in (self._folder, self._data):
                     shutil.chown(path, self._owner)
-            self.port = _free_port()
             self._run("initdb", "-U", self.user, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-            options = f"-c listen_addresses={self.host} -p {self.port} -k {self._folder} -c fsync=off"
-            self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+            self._start()
             stack.callback(self._run, "pg_ctl", "-w", "-m", "immediate", "stop")
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         self._stack.close()
+
+    def _start(self, tries=5):
+        """Start on a free port; on another one if somebody else takes it first."""
+        self.port = _free_port()
+        options = f"-c listen_addresses={self.host} -p {self.port} -k {self._folder} -c fsync=off"
+        try:
+            self._run("pg_ctl", "-w", "-t", "300", "-l", str(self._folder / "log"), "-o", options, "start")
+        except subprocess.CalledProcessError:
+            if tries == 1:
+                raise
+            self._start(tries - 1)
 
     def rows(self, query):
         """Return the rows of a query, numbers with all their digits."""

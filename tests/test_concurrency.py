@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import subprocess
 import threading
 import time
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -20,9 +22,7 @@ from tap_invoices.spool import AbandonedError, Spool
 from tap_invoices.tap import TapInvoices
 from tests import faulty
 from tests.conftest import NOW
-
-SETTLE = 10.0
-"""Seconds within which a thread must come; nothing here waits that long unless it is broken."""
+from tests.faulty import PATIENCE, until
 
 
 @pytest.fixture
@@ -68,11 +68,16 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
         in_flight.append(limiter._in_flight)
         return before
 
+    def hold(request):
+        if re.search(faulty.FOLLOWERS["i3dnet_invoice_details"], request.path):
+            until(lambda: max(in_flight) >= 3)
+
     monkeypatch.setattr(Limiter, "start", watched)
-    with Sandbox(invoices=40, latency=0.01) as box:
+    with Sandbox(invoices=40) as box:
         box.now = NOW
+        box.on_request(hold)
         own = {**box.config("i3dnet")["i3dnet"], "max_connections": 3}
-        assert not sync({"i3dnet": own, "max_connections": 16}).tap.failures
+        assert not sync({"i3dnet": own, "max_connections": 16, "max_retry_seconds": 0}).tap.failures
     assert max(in_flight) == 3
 
 
@@ -80,10 +85,7 @@ def test_all_providers_are_asked_as_soon_as_one_stream_is_read(box):
     with faulty.own_signals():
         tap = TapInvoices(config=box.config())
     next(iter(tap.feeds.read(tap.streams["covage_invoices"])))
-    by = time.monotonic() + SETTLE
-    while time.monotonic() < by and len({request.provider for request in box.requests}) < len(faulty.PROVIDERS):
-        time.sleep(0.01)
-    assert {request.provider for request in box.requests} == set(faulty.PROVIDERS)
+    until(lambda: {request.provider for request in box.requests} == set(faulty.PROVIDERS))
     for stream in tap.streams.values():
         if stream.selected and stream.name != "covage_invoices":
             list(tap.feeds.read(stream))
@@ -105,7 +107,7 @@ def test_a_slow_reader_gets_whole_lines(tmp_path):
             received += chunk
             time.sleep(0.002)
         process.stdout.close()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     lines = received.decode().splitlines()
     records = [m for m in map(json.loads, lines) if m["type"] == "RECORD"]
     assert len(records) > 300 * 5
@@ -143,17 +145,19 @@ def test_what_nobody_reads_yet_goes_to_a_file_beyond_the_memory():
 
 def test_a_writer_waits_for_a_reader_once_there_is_one():
     spool = Spool(memory=400)
+    spool._write = Mock()
     spool.put(0, 10)
     reader = iter(spool)
     assert next(reader) == 0
     thread = threading.Thread(target=fill, args=(spool, range(1, 1000)), daemon=True)
     thread.start()
-    thread.join(0.05)
-    assert thread.is_alive()
-    assert (spool._held, spool._in_file) == (100, 0)
-    assert list(reader) == list(range(1, 1000))
-    thread.join(SETTLE)
+    until(lambda: spool._held == 100)
+    for number in range(1, 1000):
+        assert spool._held <= 100
+        assert next(reader) == number
+    thread.join(PATIENCE)
     assert not thread.is_alive()
+    assert not spool._write.called, "nothing went to the file"
 
 
 def test_a_writer_is_let_go_when_the_reader_leaves():
@@ -169,7 +173,7 @@ def test_a_writer_is_let_go_when_the_reader_leaves():
     thread.start()
     assert next(iter(spool)) == 0
     spool.abandon()
-    thread.join(SETTLE)
+    thread.join(PATIENCE)
     assert caught
 
 

@@ -38,23 +38,8 @@ EXPECTED = {
 ITEMS = tuple(name for name in FOLLOWERS if name not in SUB_LISTS)
 
 
-@pytest.fixture(scope="module")
-def shared():
-    with Sandbox(invoices=COUNT) as served:
-        served.now = NOW
-        yield served
-
-
 @pytest.fixture
-def box(shared):
-    """A sandbox without faults and past; what changes its books takes one of its own."""
-    shared.faults.clear()
-    shared.clear()
-    return shared
-
-
-@pytest.fixture
-def own_box():
+def box():
     with Sandbox(invoices=COUNT) as served:
         served.now = NOW
         yield served
@@ -68,7 +53,7 @@ def _quick(monkeypatch):
 
 def config(box, stream, **more):
     """Return settings for the provider of a stream, with small pages."""
-    found = settings(box, provider_of(stream), **{"max_retry_seconds": 1, **more})
+    found = settings(box, provider_of(stream), **more)
     if provider_of(stream) != "matas":
         found[provider_of(stream)]["page_size"] = PAGE
     return found
@@ -160,8 +145,8 @@ def test_a_fault_that_passes_costs_nothing(box, provider, fault):
 def test_an_answer_that_takes_too_long_is_asked_for_again(box, provider):
     streams = streams_of(provider)
     for stream in streams:
-        hit(box, stream, delay=1.5)
-    run = sync(config(box, provider, request_timeout=0.7, max_retry_seconds=30), streams=streams)
+        hit(box, stream, delay=60)
+    run = sync(config(box, provider, request_timeout=0.7), streams=streams)
     assert not run.failures
     for stream in streams:
         assert whole(run, stream)
@@ -191,10 +176,10 @@ def test_a_token_that_ends_early_is_renewed_once(box, stream):
 
 
 @pytest.mark.parametrize("failure", [302, 401])
-def test_exsited_says_that_a_token_has_ended_in_two_ways(own_box, failure):
-    own_box.book("exsited").auth_failure = failure
-    hit(own_box, "exsited_invoices", expire_token=True, after=1)
-    run = sync(config(own_box, "exsited"), streams=["exsited_invoices"])
+def test_exsited_says_that_a_token_has_ended_in_two_ways(box, failure):
+    box.book("exsited").auth_failure = failure
+    hit(box, "exsited_invoices", expire_token=True, after=1)
+    run = sync(config(box, "exsited"), streams=["exsited_invoices"])
     assert not run.failures
     assert whole(run, "exsited_invoices")
 
@@ -278,6 +263,19 @@ def test_a_retry_after_that_is_too_long_names_the_time(box, stream):
     assert re.search(r"until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", run.failures[stream])
     assert len(asked(box, stream)) == 1
     assert stayed(run, stream)
+
+
+@pytest.mark.parametrize("stream", ITEMS)
+def test_too_long_a_retry_after_on_an_item_ends_its_stream_and_names_the_time(box, stream):
+    hit(box, stream, times=None, after=3, retry_after="3600")
+    run = sync(config(box, stream, max_connections=1), before(stream), streams=[stream])
+    assert re.search(r"until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", run.failures[stream])
+    assert len(asked(box, stream)) <= 8
+    box.faults.clear()
+    rest = sync(config(box, stream), run.state, streams=[stream])
+    assert not rest.failures
+    whole = sync(config(box, stream), before(stream), streams=[stream])
+    assert {*run.keys(stream), *rest.keys(stream)} == set(whole.keys(stream))
 
 
 @pytest.mark.parametrize("stream", PAGED)
@@ -410,18 +408,18 @@ def test_a_row_that_is_dropped_once_comes_with_the_second_reading(box, stream, r
 @pytest.mark.parametrize("stream", PAGED)
 @pytest.mark.parametrize("change", ["insert", "delete", "change", "pay"])
 @pytest.mark.parametrize("index", [0, 2, 5, 11])
-def test_what_stays_comes_out_whatever_moves(own_box, stream, change, index):
+def test_what_stays_comes_out_whatever_moves(box, stream, change, index):
     if change == "pay" and provider_of(stream) == "covage":
         pytest.skip("no payments here")
-    book = own_box.book(provider_of(stream))
+    book = box.book(provider_of(stream))
     at_start = set(book.invoices)
     action = {"insert": {"count": 1, "position": index}} if change == "insert" else {change: {"index": index}}
-    hit(own_box, stream, after=1, **action)
-    run = sync(config(own_box, stream), streams=[stream])
+    hit(box, stream, after=1, **action)
+    run = sync(config(box, stream), streams=[stream])
     assert not run.failures
     emitted = {key[0] for key in run.keys(stream)}
     if stream == "i3dnet_unpaid_invoices":
-        at_start = set(sync(config(own_box, stream), streams=[stream]).keys(stream))
+        at_start = set(sync(config(box, stream), streams=[stream]).keys(stream))
         assert {key[0] for key in at_start} - emitted <= set(list(book.invoices)[index : index + 1])
     else:
         assert at_start & set(book.invoices) <= emitted
@@ -470,7 +468,6 @@ LASTING_ON_ITEMS = {
     "a web page": {"html": True},
     "nothing": {"empty": True},
     "an array of text": {"status": 200, "body": '["a", "b"]'},
-    "too long a wait": {"retry_after": "3600"},
 }
 
 
@@ -487,7 +484,7 @@ def test_an_item_that_fails_is_kept_and_the_rest_goes_on(box, provider, fault):
         assert run.account(stream).outcome == "partial"
         assert advanced(run, stream)
         tries = [request for request in box.requests if re.search(path, request.path)]
-        assert len(tries) == (1 if fault in {"400", "410", "too long a wait"} else 3)
+        assert len(tries) == (1 if fault in {"400", "410"} else 3)
     box.faults.clear()
     again = sync(config(box, provider), run.state, streams=paths)
     assert not again.failures
@@ -535,10 +532,10 @@ def test_the_guards_hold_for_lists_within_a_list(box, stream, fault):
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_one_providers_failure_does_not_stop_the_others(own_box, provider):
+def test_one_providers_failure_does_not_stop_the_others(box, provider):
     """The others are whole, and their state is written."""
-    own_box.faults.add(provider=provider, times=None, action={"status": 400})
-    run = sync(settings(own_box, max_retry_seconds=1), streams=STREAMS)
+    box.faults.add(provider=provider, times=None, action={"status": 400})
+    run = sync(settings(box), streams=STREAMS)
     failed = {name for name in STREAMS if provider_of(name) == provider}
     assert set(run.failures) == failed
     for stream in STREAMS.keys() - failed:
@@ -547,10 +544,10 @@ def test_one_providers_failure_does_not_stop_the_others(own_box, provider):
     assert not [stream for stream in failed if run.records[stream] or run.bookmark(stream).get("replication_key_value")]
 
 
-def test_the_process_ends_with_1_and_a_summary(own_box, tmp_path):
+def test_the_process_ends_with_1_and_a_summary(box, tmp_path):
     """Covage is first in line: what comes after it is there."""
-    own_box.faults.add(provider="covage", times=None, action={"status": 400})
-    done = process(tmp_path, settings(own_box, max_retry_seconds=1))
+    box.faults.add(provider="covage", times=None, action={"status": 400})
+    done = process(tmp_path, settings(box))
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
     assert set(LISTS) <= {message["stream"] for message in messages if message["type"] == "RECORD"} | {
@@ -563,12 +560,12 @@ def test_the_process_ends_with_1_and_a_summary(own_box, tmp_path):
     assert "covage_invoices" in summary
 
 
-def test_all_at_once_and_still_whole(own_box):
+def test_all_at_once_and_still_whole(box):
     """A fault of some kind on every fifth request of all providers: it takes longer, and nothing is missing."""
     kinds = [action for name, action in PASSING.items() if name != "a web page called PDF"]
     for number in range(300):
-        own_box.faults.add(after=5 * number, times=1, action=kinds[number % len(kinds)])
-    run = sync(settings(own_box, max_retry_seconds=10), streams=STREAMS)
+        box.faults.add(after=5 * number, times=1, action=kinds[number % len(kinds)])
+    run = sync(settings(box), streams=STREAMS)
     assert not run.failures
     assert all(whole(run, stream) for stream in STREAMS)
     assert sum(run.account(stream).retries for stream in STREAMS) > 20

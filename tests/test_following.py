@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -386,6 +387,64 @@ def test_an_item_that_is_gone_is_counted_and_told_and_no_failure(box, sync, capl
     assert any(first_item in record.getMessage() for record in caplog.records if record.levelname == "WARNING")
     assert "failed" not in done.bookmark(stream)
     assert done.records[stream]
+
+
+def test_items_that_seem_gone_in_a_long_row_are_asked_for_once_more(sync):
+    """A provider that is being deployed may answer 404 to all; what is 404 again is gone."""
+    with Sandbox(invoices=60) as box:
+        path = FOLLOWERS["matas_invoice_details"]
+        box.faults.add(path=path, after=5, times=50, action={"status": 404})
+        first = sync({**settings(box, "matas"), "max_connections": 1}, select=["matas_invoice_details"])
+        assert not first.failures
+        assert first.account("matas_invoice_details").gone == 50
+        lost = next(iter(first.bookmark("matas_invoice_details")["failed"]))
+        box.faults.clear()
+        box.faults.add(path=f"/invoice/{quote(lost, safe='')}$", times=None, action={"status": 404})
+        second = sync(settings(box, "matas"), first.state, select=["matas_invoice_details"])
+        every = {*first.keys("matas_invoice_details"), *second.keys("matas_invoice_details"), (lost,)}
+        assert every == {(key,) for key in box.book("matas").invoices}
+    assert second.account("matas_invoice_details").gone == 1
+    assert "failed" not in second.bookmark("matas_invoice_details")
+
+
+@pytest.mark.parametrize("body", ['{"message": "Too Many Attempts."}', "{}", "another"])
+def test_an_answer_that_is_not_the_invoice_that_was_asked_for_is_none(box, sync, no_waits, body):  # noqa: ARG001
+    stream = "matas_invoice_details"
+    wrong, other, *_ = box.book("matas").invoices
+    answer = json.dumps({"invoice_number": other, "total": "1.00"}) if body == "another" else body
+    action = {"status": 200, "body": answer}
+    box.faults.add(path=f"/invoice/{quote(wrong, safe='')}$", times=None, action=action)
+    done = sync(settings(box, stream), select=[stream])
+    assert list(done.bookmark(stream)["failed"]) == [wrong]
+    assert done.account(stream).emitted == len(box.book("matas").invoices) - 1
+    assert len(done.keys(stream)) == len(set(done.keys(stream)))
+
+
+def test_failures_that_differ_in_size_are_alike(sync, no_waits):  # noqa: ARG001
+    with Sandbox(invoices=60) as box:
+        path = FOLLOWERS["matas_invoice_details"]
+        for length in range(60):
+            action = {"status": 200, "body": "<" * (length + 9)}
+            box.faults.add(path=path, after=length * 3, times=3, action=action)
+        done = sync({**settings(box, "matas"), "max_connections": 1}, select=["matas_invoice_details"])
+    assert "the last 20 items failed alike" in done.failures["matas_invoice_details"]
+
+
+def test_rows_that_cannot_be_asked_for_are_told(box, sync, caplog):
+    book, stream = box.book("i3dnet"), "i3dnet_invoice_details_by_number"
+    for odd in ("", None):
+        book.add(invoiceNumber=odd)
+    done = sync(settings(box, stream), select=[stream])
+    assert done.failures == {}
+    assert f"{stream}: 2 rows of the list have no `invoiceNumber` to ask by" in caplog.messages
+
+
+def test_a_payment_date_of_zeros_is_no_payment(box, sync):
+    book = box.book("matas")
+    unpaid = book.add(payment_date="0000-00-00 00:00:00", invoice_date="2020-01-01 00:00:00", total="5.00")
+    first = sync(settings(box, "matas"), select=["matas_invoice_details"])
+    second = sync(settings(box, "matas"), first.state, select=["matas_invoice_details"])
+    assert (unpaid,) in second.keys("matas_invoice_details")
 
 
 def test_an_item_that_fails_is_kept_and_asked_for_first_next_time(box, sync, stream, book, first_item):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ import pytest
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.schema import SCHEMAS_DIR
 from tests.conftest import NOW
-from tests.faulty import COMMAND, ROOT, STREAMS, Run, command, environment
+from tests.faulty import COMMAND, PATIENCE, ROOT, STREAMS, Run, command, environment
 from tests.test_every_stream import STREAMS as CONTRACT
 from tests.test_every_stream import differences, sent_invoices, wire
 
@@ -77,27 +78,31 @@ def test_version(run_tap):
 
 @pytest.fixture
 def running(tmp_path):
-    """A tap at work on slow details, of which it has begun to write; and how to go on after it."""
-    with Sandbox(invoices=100, latency=0.01) as box:
+    """A tap that has begun to write details, of which 40 are not answered before the gate opens."""
+    gate = threading.Event()
+    with Sandbox(invoices=100) as box:
         box.now = NOW
+        box.on_request(lambda _: gate.wait(PATIENCE) if len(box.requests) > 60 else None)
         config = {**settings(box, "exsited"), "max_connections": 1}
         line = command(tmp_path, config, streams=[STREAM])
         with (
             (tmp_path / "log").open("wb") as log,
             subprocess.Popen(line, env=environment(), stdout=subprocess.PIPE, stderr=log, text=True) as process,  # noqa: S603
         ):
-            yield process, config, box
+            yield process, config, box, gate
+            gate.set()
             process.kill()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_leaves_whole_lines_and_the_state_of_what_was_emitted(running, sync, number, code, tmp_path):
-    process, config, box = running
+    process, config, box, gate = running
     first_lines = "".join(process.stdout.readline() for _ in range(3))
     process.send_signal(number)
     run = read(first_lines + process.stdout.read())
     got = [record["id"] for record in run.records[STREAM]]
-    assert process.wait(20) == code
+    gate.set()
+    assert process.wait(PATIENCE) == code
     assert run.messages[-1]["type"] == "STATE"
     assert 0 < len(got) < 100
     assert "Traceback" not in (tmp_path / "log").read_text()
@@ -106,10 +111,11 @@ def test_a_signal_leaves_whole_lines_and_the_state_of_what_was_emitted(running, 
 
 
 def test_a_reader_that_leaves_is_met_quietly(running, tmp_path):
-    process, _, _ = running
+    process, _, _, gate = running
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(20) == 141
+    gate.set()
+    assert process.wait(PATIENCE) == 141
     said = (tmp_path / "log").read_text()
     assert not any(word in said for word in ("Traceback", "Error", "ERROR"))
 

@@ -23,6 +23,7 @@ import requests
 import trustme
 
 from tap_invoices.sandbox import Sandbox
+from tests.faulty import PATIENCE
 
 COVAGE_TOKEN = "/keycloak/auth/realms/covage/protocol/openid-connect/token"
 EXSITED_TOKEN = "/exsited/api/v1/oauth2/token"
@@ -62,7 +63,7 @@ class Client:
         }
 
     def raw(self, method, path, **rest):
-        return self.session.request(method, self.box.url + path, allow_redirects=False, timeout=5, **rest)
+        return self.session.request(method, self.box.url + path, allow_redirects=False, timeout=PATIENCE, **rest)
 
     def get(self, path, params=None, headers=None, method="GET"):
         provider = path.split("/")[1]
@@ -245,7 +246,7 @@ def test_a_wrong_token_gets_no_answer(client, provider, headers, status):
     response = client.get(LISTS[provider], headers=headers)
     assert response.status_code == status
     if status == 302:
-        page = requests.get(response.headers["Location"], timeout=5)
+        page = requests.get(response.headers["Location"], timeout=PATIENCE)
         assert page.headers["Content-Type"].startswith("text/html")
 
 
@@ -482,7 +483,7 @@ def test_a_bug_in_the_sandbox_does_not_pass_for_a_providers_error():
     served = Sandbox(invoices=1)
     served.on_request(fail)
     served.start()
-    assert requests.get(served.url + LISTS["ibana"], timeout=5).status_code == 500
+    assert requests.get(served.url + LISTS["ibana"], timeout=PATIENCE).status_code == 500
     with pytest.raises(RuntimeError, match="a bug"):
         served.stop()
 
@@ -515,7 +516,8 @@ def test_it_speaks_tls(tmp_path):
     with Sandbox(invoices=1, ssl_context=context) as served:
         assert served.config("ibana")["ibana"]["api_url"].startswith("https://")
         headers = {"Authorization": "Bearer sandbox-ibana-token"}
-        response = requests.get(served.url + LISTS["ibana"], headers=headers, timeout=5, verify=tmp_path / "ca.pem")
+        url = served.url + LISTS["ibana"]
+        response = requests.get(url, headers=headers, timeout=PATIENCE, verify=tmp_path / "ca.pem")
         assert response.status_code == 200
 
 
@@ -653,11 +655,11 @@ def test_the_command_prints_its_config_and_stops_quietly(tmp_path, number):
         assert set(config) == set(LISTS)
         headers = {"Authorization": f"Bearer {config['ibana']['token']}"}
         url = config["ibana"]["api_url"] + "/v1/invoice"
-        answers = [requests.get(url, headers=headers, timeout=5) for _ in range(2)]
+        answers = [requests.get(url, headers=headers, timeout=PATIENCE) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [503, 200]
         assert answers[1].json()["meta"]["itemCount"] == 3
         process.send_signal(number)
-        assert process.communicate(timeout=5) == (b"", b"")
+        assert process.communicate(timeout=PATIENCE) == (b"", b"")
         assert process.returncode == 0
     finally:
         with suppress(ProcessLookupError):
@@ -669,6 +671,6 @@ def test_the_command_says_what_is_wrong(tmp_path):
     rules = tmp_path / "faults.json"
     rules.write_text('[{"action": {"explode": 1}}]')
     command = [sys.executable, "-m", "tap_invoices.sandbox", "--faults", str(rules)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
     assert result.returncode == 1
     assert result.stderr == "tap-invoices-sandbox: unknown in a fault: explode\n"

@@ -19,7 +19,7 @@ from tap_invoices.redact import mask
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sandbox.providers import covage, exsited, i3dnet, ibana, matas
 from tests.conftest import NOW
-from tests.faulty import COMMAND, ROOT, STREAMS, environment, process, settings, sync
+from tests.faulty import COMMAND, PATIENCE, ROOT, STREAMS, environment, process, settings, sync
 from tests.test_faults import PASSING
 
 CANARIES = {
@@ -144,7 +144,7 @@ def test_an_uncaught_error_shows_no_secret(box, tmp_path):
         env=environment(TAP_INVOICES_LOGLEVEL="debug"),
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1
@@ -165,7 +165,7 @@ def test_about_and_refused_settings_show_no_value(box, tmp_path):
         env=environment(),
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert not leaks(about.stdout + about.stderr)
@@ -267,7 +267,8 @@ def test_a_private_authority_is_trusted_by_ca_bundle(tls):
     assert len(run.keys("covage_invoices")) == 25
 
 
-def test_a_handshake_that_is_cut_short_is_tried_again(no_waits, caplog):  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_a_handshake_that_is_cut_short_is_tried_again(caplog):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up():
@@ -281,7 +282,7 @@ def test_a_handshake_that_is_cut_short_is_tried_again(no_waits, caplog):  # noqa
 
         threading.Thread(target=hang_up, daemon=True).start()
         root = f"https://127.0.0.1:{server.getsockname()[1]}"
-        config = {"ibana": {"api_url": root, "token": "t"}, "max_retry_seconds": 1}
+        config = {"ibana": {"api_url": root, "token": "t"}}
         with caplog.at_level(logging.WARNING):
             run = sync(config, streams=["ibana_invoices"])
     assert "closed without an answer" in run.failures["ibana_invoices"]

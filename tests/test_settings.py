@@ -145,8 +145,8 @@ def test_a_user_agent_is_sent_and_the_tap_s_own_unless_set(box, sync):
 
 
 def test_no_answer_in_the_time_set_is_a_failure(box, sync):
-    box.faults.add(provider="matas", times=None, action={"delay": 1})
-    done = sync({**box.config("matas"), "request_timeout": 0.1, "max_retry_seconds": 0}, select=["matas_invoices"])
+    box.faults.add(provider="matas", times=None, action={"delay": 60})
+    done = sync({**box.config("matas"), "request_timeout": 0.5, "max_retry_seconds": 0}, select=["matas_invoices"])
     assert "no answer in time" in done.failures["matas_invoices"]
 
 

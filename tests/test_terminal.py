@@ -13,8 +13,8 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 from contextlib import nullcontext, redirect_stdout
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
@@ -56,9 +56,14 @@ class Terminal:
         self._reader.join()
         os.close(self._ours)
 
+    def draw(self):
+        """Wait until all lines have been drawn anew."""
+        before = len(self.frames)
+        faulty.until(lambda: len(self.frames) > before + 1)
+
     @property
     def raw(self):
-        return self._bytes.decode()
+        return self._bytes.decode(errors="replace")  # half a character, while more comes
 
     @property
     def text(self):
@@ -101,10 +106,12 @@ def show(tmp_path):
 
 @pytest.fixture
 def watch(monkeypatch):
-    """Run a sync in this process with stderr on a terminal, and return the terminal."""
+    """Run a sync in this process with stderr on a terminal, and return the terminal; it is `watch.screen` before."""
+    monkeypatch.setattr(live, "_REFRESHES_PER_SECOND", 40)
 
     def run(config, streams=None, **size):
-        screen, fd_2 = Terminal(**size), os.dup(2)
+        run.screen = screen = Terminal(**size)
+        fd_2 = os.dup(2)
         monkeypatch.setenv("TERM", "xterm-256color")
         for name in ("COLUMNS", "LINES"):  # as a worker of a parallel test run has them
             monkeypatch.delenv(name, raising=False)
@@ -145,8 +152,7 @@ def test_a_signal_leaves_terminal_and_messages_in_order(show):
     with Sandbox(invoices=2000, latency=0.3) as slow:
 
         def stop(process):
-            while len(slow.requests) < 5:
-                time.sleep(0.02)
+            faulty.until(lambda: len(slow.requests) >= 5 or process.poll() is not None)
             process.send_signal(signal.SIGTERM)
 
         code, screen, messages = show(faulty.settings(slow), then=stop)
@@ -184,17 +190,23 @@ def test_logs_stand_above_the_lines_and_are_whole(box, watch, caplog):
     assert screen.text.rindex("LEDGER") < screen.text.rindex("complete, ")
 
 
-def test_retries_and_waits_are_told(box, watch):
-    box.faults.add(provider="ibana", action={"status": 503, "headers": {"Retry-After": "1"}})
-    screen = watch(faulty.settings(box, "ibana", max_retry_seconds=20))
-    assert re.search(r"ibana_invoices .* waits [12] s, 1 retries", screen.text)
+def test_retries_and_waits_are_told(box, watch, monkeypatch):
+    """It waits until that is to be seen."""
+    told = re.compile(r"ibana_invoices .* waits [3-6]\d s, 1 retries")
+    sleep = Mock(side_effect=lambda _: faulty.until(lambda: told.search(watch.screen.text)))
+    monkeypatch.setattr("tap_invoices.retry.FIRST_WAIT", 50)
+    monkeypatch.setattr("backoff._sync.time", SimpleNamespace(sleep=sleep))
+    box.faults.add(provider="ibana", action={"status": 503})
+    screen = watch(faulty.settings(box, "ibana"))
+    assert sleep.call_count == 1
     assert re.search(r"complete, \d+ s, 1 retries", screen.last["ibana_invoices"])
 
 
 def test_a_rate_is_told_while_rows_come(watch):
-    with Sandbox(invoices=40, latency=0.15) as slow:
-        config = faulty.settings(slow, "covage")
-        config["covage"]["page_size"] = 5
+    with Sandbox(invoices=40) as slow:
+        slow.on_request(lambda _: watch.screen.draw())
+        config = faulty.settings(slow, "covage", max_retry_seconds=0)
+        config["covage"]["page_size"] = 10
         screen = watch(config)
     assert re.search(r"covage_invoices .* [1-9]\d*/s reading", screen.text)
     assert "/s" not in screen.last["covage_invoices"]
@@ -210,18 +222,24 @@ def test_lines_are_never_longer_than_the_terminal(box, watch, columns):
 
 
 def test_no_more_lines_are_drawn_than_the_terminal_has(watch):
-    with Sandbox(invoices=25, latency=0.1) as slow:
-        screen = watch(faulty.settings(slow), rows=6)
+    with Sandbox(invoices=25) as slow:
+        slow.on_request(lambda request: request.path.endswith("s") and watch.screen.draw())
+        screen = watch(faulty.settings(slow, max_retry_seconds=0), rows=6)
     *before, last = screen.frames
     assert {len(frame) for frame in before} == {5}
     assert len(last) == 9
 
 
-def test_lines_of_streams_that_have_ended_make_room_first(watch):
-    with Sandbox(invoices=25, latency=0.1) as slow:
-        slow.faults.add(provider="matas", action={"delay": 1})
-        screen = watch(faulty.settings(slow), rows=6)
-    assert list(screen.frames[-2])[-2:] == ["matas_invoices", "matas_invoice_details"]
+def test_lines_of_streams_that_have_ended_make_room_first(box, watch):
+    """The last provider does not answer before its lines are there."""
+
+    def are_shown():
+        return ["matas_invoices", "matas_invoice_details"] in [list(frame)[3:] for frame in watch.screen.frames]
+
+    with Sandbox(invoices=25) as last:
+        last.on_request(lambda _: faulty.until(are_shown))
+        watch({**faulty.settings(box, max_retry_seconds=0), **last.config("matas")}, rows=6)
+    assert are_shown()
 
 
 # Where there are none
@@ -294,14 +312,18 @@ def test_the_rate_is_that_of_the_last_seconds(line, monkeypatch):
     assert rates == ["", "100/s", "100/s", ""]
 
 
-def test_a_wait_is_told_until_it_is_over():
+def test_a_wait_is_told_until_it_is_over(monkeypatch):
+    clock = faulty.Clock()
+    monkeypatch.setattr("tap_invoices.ledger.time", clock)
     account = Account("a_stream")
-    account.wait(0.05)
-    account.wait(0.01)
-    assert 0.0 < account.waiting <= 0.05
+    account.wait(5)
+    account.wait(1)
+    assert account.waiting == 5
     assert account.retries == 2
-    time.sleep(0.06)
-    assert account.waiting == 0.0
+    clock.sleep(4)
+    assert account.waiting == 1
+    clock.sleep(1.5)
+    assert account.waiting == 0
 
 
 # Logs
@@ -360,9 +382,10 @@ def test_items_that_are_gone_do_not_flood(sync, caplog):
         served.faults.add(path=faulty.FOLLOWERS["matas_invoice_details"], times=None, action={"status": 404})
         run = sync(faulty.settings(served, "matas"))
     told = [message for message in caplog.messages if message.startswith("matas_invoice_details: ")]
-    assert len(told) == 21
+    assert len(told) == 22
     assert "left out, for it is gone" in told[19]
-    assert told[20] == "matas_invoice_details: more items could not be had; from here on they are only counted"
+    assert told[20] == "matas_invoice_details: 20 items in a row seem gone; the next sync asks for them again"
+    assert told[21] == "matas_invoice_details: more items could not be had; from here on they are only counted"
     assert run.account("matas_invoice_details").gone == 60
 
 

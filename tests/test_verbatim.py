@@ -92,6 +92,33 @@ def test_a_text_that_only_resembles_a_time_goes_out_as_it_came(text):
     assert is_verbatim(page({**ROW, "invoiceNumber": text}))
 
 
+@pytest.mark.parametrize("row", [{}, {"updatedAt": "2025-01-31T12:00:00Z"}, {**ROW, "id": ""}])
+def test_a_row_without_its_key_takes_the_general_road(row):
+    assert not is_verbatim(page(ROW, row))
+
+
+@pytest.mark.parametrize("escape", ["\\u002b", "\\u002B", "\\u002d"])
+def test_a_time_with_an_escaped_offset_takes_the_general_road(escape):
+    body = page({**ROW, "updatedAt": "2025-01-31T12:00:00+02:00"}).replace(b"+", escape.encode())
+    assert not is_verbatim(body)
+
+
+@pytest.mark.parametrize(("letter", "escape"), [("Z", "\\u007a"), ("T", "\\u0074"), ("T", "\\u0020")])
+def test_a_time_with_an_escaped_letter_takes_the_general_road(letter, escape):
+    assert not is_verbatim(page(ROW).replace(letter.encode(), escape.encode()))
+
+
+def test_bytes_that_are_no_text_take_the_general_road_wherever_they_stand():
+    body = page({**ROW, "counterparty": {"street": "M#nchen"}})
+    assert is_verbatim(body)
+    assert not is_verbatim(body.replace(b"#", b"\xfc"))
+
+
+def test_what_is_nested_too_deep_takes_the_general_road():
+    deep = b"[" * 3000 + b"]" * 3000
+    assert not is_verbatim(page({**ROW, "counterparty": {"new": "#"}}).replace(b'"#"', deep))
+
+
 def test_a_lone_surrogate_takes_the_general_road():
     assert not is_verbatim(page({**ROW, "notes": "NOTE"}).replace(b"NOTE", rb"\ud83d"))
     assert is_verbatim(page({**ROW, "notes": "NOTE"}).replace(b"NOTE", "é😀".encode()))

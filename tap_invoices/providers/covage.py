@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +20,7 @@ from tap_invoices.documents import DocumentStream
 from tap_invoices.listing import PagedListStream
 from tap_invoices.paging import CursorPaginator, Page
 from tap_invoices.provider import Provider, page_size, secret, text
-from tap_invoices.stream import InvoiceStream
+from tap_invoices.stream import InvoiceStream, Row
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -30,17 +30,47 @@ if TYPE_CHECKING:
 
 
 class CovageStream(InvoiceStream):
-    """A stream of Covage."""
+    """A stream of Covage.
+
+    An invoice may be posted with an accounting date of long ago, which no window shows. So each bookmark keeps how many
+    invoices there were before the next window, and every sync asks for that count again.
+    """
 
     provider = "covage"
 
     @override
-    def seal_state(self, state: dict[str, Any]) -> None:
-        """Keep how many invoices lie before the window that the next sync will ask for."""
-        if bookmark := state.get("replication_key_value"):
-            day = date.fromisoformat(bookmark) - timedelta(days=int(self.settings["lookback_days"]) + 1)
-            listing = cast("Invoices", self._tap.streams["covage_invoices"])
-            state["before"] = {"until": day.isoformat(), "count": listing.count_until(day.isoformat())}
+    def prepare(self) -> None:
+        super().prepare()
+        _ = self._tap.streams["covage_invoices"].bookmark  # by which the list counts, also for others alone
+
+    @property
+    def floor(self) -> str | None:
+        """The first day that the user wants at all."""
+        return self.bookmark.normalise(self.config.get("start_date"))
+
+    @property
+    def proof(self) -> tuple[str, int] | None:
+        """Up to which day all was known after the last sync, and how many invoices that were."""
+        before = self.stream_state.get("before") or {}
+        return (before["until"], before["count"]) if before and before.get("since") == self.floor else None
+
+    @override
+    def starting_value(self, bookmark: str | None = None) -> str | None:
+        """Begin no later than where the proof ends, though the lookback may have become shorter."""
+        start = super().starting_value(bookmark)
+        if start is None or bookmark or self.proof is None:
+            return start
+        return min(start, day_after(self.proof[0]))
+
+    @override
+    def beside_bookmark(self, value: str) -> dict[str, Any]:
+        start = self.starting_value(value)
+        if start is None:
+            return {}
+        until = day_before(start)
+        listing = cast("Invoices", self._tap.streams["covage_invoices"])
+        since = {"since": self.floor} if self.floor else {}
+        return {"before": {**since, "until": until, "count": listing.count_until(until)}}
 
 
 class Invoices(CovageStream, PagedListStream):
@@ -51,49 +81,75 @@ class Invoices(CovageStream, PagedListStream):
     primary_keys = ("invoice_number",)
     replication_key = "accounting_date"
 
-    @override
-    def new_paginator(self) -> CursorPaginator:
-        return CursorPaginator(is_read_again=self.since is not None and self.until is None)
-
     def __init__(self, tap: TapInvoices) -> None:
         super().__init__(tap)
+        self._bounds: tuple[str | None, str | None] = None, None
         self._before = 0
         self._by_day: Counter[str] = Counter()
+        self._counted: dict[str, int] = {}
 
-    until: str | None = None
-    """Up to which accounting date the list is asked for; None for no bound."""
+    @override
+    def new_paginator(self) -> CursorPaginator:
+        return CursorPaginator(self._is_read_again)
+
+    def _is_read_again(self) -> bool:
+        """Tell whether all that came lies in the next sync's window too."""
+        coming, (_, until) = self._coming_start(), self._bounds
+        return until is None and coming is not None and min(self._by_day, default=coming) >= coming
+
+    def _coming_start(self) -> str | None:
+        latest = max(self._by_day, default="")
+        return self.starting_value(self.bookmark.after(latest)) if latest else None
 
     @override
     def get_url_params(self, context: Context | None, next_page_token: str | None) -> dict[str, Any]:
+        since, until = self._bounds
         return {
-            "accounting_date_gt": None if self.until else self.since,
-            "accounting_date_lt": self.until,
+            "accounting_date_gt": since,
+            "accounting_date_lt": until,
             "cursor": next_page_token,
             "page_size": self.settings["page_size"],
         }
 
     @override
     def read_list(self) -> Iterator[Page]:
-        """Yield the window, and what lies before it if something was posted there since the last sync.
-
-        An invoice may get an accounting date of long ago, which no window shows. So each bookmark keeps how many
-        invoices there were before its window, and every sync asks for that count again.
-        """
+        """Yield the window, and what lies before it if something was posted there since the last sync."""
+        self._bounds = self.since, None
+        total = 0
         for page in super().read_list():
-            self._by_day.update(self.bookmark.normalise(row.get("accounting_date")) or "" for row in page.rows)
+            self._by_day.update(self._day(row) for row in page.rows)
+            total = page.total or 0
             yield page
         if self.since is not None:
-            self.until = day_before(self.since)
-            self._before = self.fetch_page(None).total or 0
-        late = [until for until, count in map(_proof, self.readers) if until and self.count_until(until) > count]
-        if late:
-            self.until = max(late)
-            self.logger.warning("%s: invoices were posted before %s; reading those too", self.name, self.until)
-            yield from (replace(page, late=True) for page in super().read_list())
+            self._before = self._ask_count(day_before(self.since))
+        yield from self._read_late()
+        coming = self._coming_start()
+        if coming and total < self._by_day.total():  # some went meanwhile
+            self._counted[day_before(coming)] = self._ask_count(day_before(coming))
+
+    def _read_late(self) -> Iterator[Page]:
+        proofs = [proof for reader in self.readers if (proof := cast("CovageStream", reader).proof)]
+        late = [until for until, count in proofs if self.count_until(until) > count]
+        if not late:
+            return
+        self._bounds = self.floor, max(late)
+        self.logger.warning("%s: invoices were posted before %s; reading those too", self.name, max(late))
+        yield from (replace(page, late=True) for page in super().read_list())
+
+    def _ask_count(self, until: str) -> int:
+        """Ask how many invoices there are from the first day that is wanted up to another one."""
+        if self.floor and until < self.floor:
+            return 0
+        self._bounds = self.floor, until
+        return self.fetch_page(None).total or 0
 
     def count_until(self, day: str) -> int:
         """Return how many invoices there are up to a day, of those that this sync has seen or counted."""
-        return self._before + sum(count for each, count in self._by_day.items() if "" < each <= day)
+        seen = self._before + sum(count for each, count in self._by_day.items() if "" < each <= day)
+        return min(seen, self._counted.get(day, seen))
+
+    def _day(self, row: Row) -> str:
+        return self.bookmark.normalise(row.get("accounting_date")) or ""
 
     @override
     def parse_page(self, body: Any) -> tuple[list[Any], int | None, str | None]:
@@ -111,14 +167,14 @@ class InvoiceDocuments(CovageStream, DocumentStream):
     item_field = "invoice_number"
 
 
-def _proof(stream: InvoiceStream) -> tuple[str | None, int]:
-    before = stream.stream_state.get("before") or {}
-    return before.get("until"), before.get("count", 0)
-
-
 def day_before(day: str) -> str:
     """Return the day before a day."""
-    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+    return date.fromordinal(max(1, date.fromisoformat(day).toordinal() - 1)).isoformat()
+
+
+def day_after(day: str) -> str:
+    """Return the day after a day."""
+    return date.fromordinal(min(date.max.toordinal(), date.fromisoformat(day).toordinal() + 1)).isoformat()
 
 
 def _cursor(next_page: str | None) -> str | None:

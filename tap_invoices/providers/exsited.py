@@ -89,7 +89,7 @@ class ExsitedPages(ExsitedStream, PagedStream):
         _refuse_errors(body)
         listing = body[self.wrapper] if self.wrapper else body
         pagination = listing["pagination"]
-        return listing["invoices"], int(pagination["records"]), pagination["next_page"]
+        return listing["invoices"], pagination["records"], pagination.get("next_page")
 
 
 class Invoices(ExsitedPages, PagedListStream):
@@ -99,9 +99,9 @@ class Invoices(ExsitedPages, PagedListStream):
     path = "/api/v3/invoices"
 
     @override
-    def starting_value(self) -> str | None:
+    def starting_value(self, bookmark: str | None = None) -> str | None:
         """Return the bookmark less the lookback: without a filter to ask with, the first sync gives all rows."""
-        return self.bookmark.start(None, int(self.settings["lookback_days"]))
+        return self.bookmark.start(None, int(self.settings["lookback_days"]), bookmark)
 
 
 class ExsitedItem(ExsitedStream, DetailStream):

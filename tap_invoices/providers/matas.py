@@ -59,7 +59,7 @@ class InvoiceDetails(MatasStream, DetailStream):
     @override
     def is_open(self, row: Row) -> bool:
         """Tell whether an invoice can still be paid; a credit note, known by its negative total, cannot."""
-        return not row.get("payment_date") and not _is_negative(row.get("total"))
+        return times.latest(row.get("payment_date")) is None and not _is_negative(row.get("total"))
 
 
 def _is_negative(amount: Any) -> bool:

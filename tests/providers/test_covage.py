@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from urllib.parse import parse_qsl
 
 import pytest
 
+from tap_invoices.sandbox import Sandbox
+from tests.conftest import NOW
+
 LIST = "covage_invoices"
 DOCUMENTS = "covage_invoice_documents"
 TOKEN = "/keycloak/auth/realms/covage/protocol/openid-connect/token"
+
+
+@pytest.fixture
+def large():
+    """A sandbox with enough invoices for many pages."""
+    with Sandbox(invoices=400) as served:
+        served.now = NOW
+        yield served
 
 
 def of_list(box):
@@ -66,9 +78,8 @@ def test_a_token_that_ended_is_renewed_once_and_the_sync_is_whole(box, read):
     assert box.tokens_issued("covage") == 2
 
 
-def test_a_token_is_renewed_before_it_ends(box, read):
-    box.book("covage").token_seconds = 2
-    box.latency = 0.15
+def test_a_token_is_renewed_before_it_ends(box, read, hurry):  # noqa: ARG001
+    box.book("covage").token_seconds = 70
     done = read(LIST, page_size=3)
     assert len(done.records[LIST]) == 25
     assert box.tokens_issued("covage") > 1
@@ -193,3 +204,114 @@ def test_that_nothing_was_posted_long_ago_costs_one_request(box, read):
     box.clear()
     read(LIST, state=first.state)
     assert len(of_list(box)) == 2
+
+
+def test_a_shorter_lookback_sends_nobody_back_to_the_start(large, sync):
+    config = large.config("covage")
+    config["covage"]["lookback_days"] = 60
+    first = sync(config, select=[LIST])
+    config["covage"]["lookback_days"] = 10
+    second = sync(config, first.state, select=[LIST])
+    assert len(second.records[LIST]) < len(first.records[LIST]) / 2
+
+
+def test_a_shorter_lookback_leaves_no_days_between_the_window_and_the_proof(box, read):
+    first = read(LIST, lookback_days=120)
+    last = date.fromisoformat(first.bookmark(LIST)["replication_key_value"])
+    late = box.book("covage").add(accounting_date=(last - timedelta(days=60)).isoformat())
+    second = read(LIST, state=first.state, lookback_days=2)
+    assert (late,) in second.keys(LIST)
+
+
+@pytest.mark.parametrize("streams", [(DOCUMENTS,), (LIST, DOCUMENTS)])
+def test_an_invoice_posted_late_is_found_after_a_sync_that_broke_off(large, sync, streams):
+    """Documents have bookmarks on the way, and each must come with its proof."""
+    config = {**large.config("covage"), "documents": {"mode": "inline"}, "max_retry_seconds": 0}
+    config["covage"] |= {"page_size": 20, "lookback_days": 5}
+    large.faults.add(path="/download/$", after=200, times=None, action={"status": 503})
+    broken = sync(config, select=streams)
+    assert DOCUMENTS in broken.failures
+    reached = date.fromisoformat(broken.bookmark(DOCUMENTS)["replication_key_value"])
+    large.faults.clear()
+    late = large.book("covage").add(accounting_date=(reached - timedelta(days=20)).isoformat())
+    large.clear()
+    rest = sync(config, broken.state, select=streams)
+    assert (late,) in rest.keys(DOCUMENTS)
+    everything = {*broken.keys(DOCUMENTS), *rest.keys(DOCUMENTS)}
+    assert {(key,) for key in large.book("covage").invoices} <= everything
+
+
+def test_what_came_before_a_sync_broke_off_is_not_fetched_again(large, sync):
+    config = {**large.config("covage"), "documents": {"mode": "inline"}, "max_retry_seconds": 0}
+    config["covage"] |= {"page_size": 20, "lookback_days": 5}
+    large.faults.add(path="/download/$", after=200, times=None, action={"status": 503})
+    broken = sync(config, select=[DOCUMENTS])
+    large.faults.clear()
+    rest = sync(config, broken.state, select=[DOCUMENTS])
+    assert len(rest.records[DOCUMENTS]) < len(large.book("covage").invoices) - 100
+
+
+def test_an_invoice_that_went_during_the_first_sync_hides_no_late_one(box, read):
+    book = box.book("covage")
+    gone, *_ = book.invoices
+    box.on_request(lambda _: book.delete(gone) if len(of_list(box)) == 3 and gone in book.invoices else None)
+    first = read(LIST, page_size=4)
+    late = book.add(accounting_date="2020-01-15")
+    assert (late,) in read(LIST, state=first.state, page_size=4).keys(LIST)
+
+
+@pytest.mark.parametrize("years_later", [False, True])
+def test_a_row_that_slips_is_found_wherever_the_next_window_does_not_reach(large, sync, years_later):
+    """With a start date, and after a long break, the window holds more than the next one."""
+    book, config = large.book("covage"), large.config("covage")
+    config["covage"]["page_size"] = 50
+    days = sorted(invoice["accounting_date"] for invoice in book.invoices.values())
+    state = None
+    if years_later:
+        mark = {"replication_key": "accounting_date", "replication_key_value": days[60]}
+        state = {"bookmarks": {LIST: mark}}
+    else:
+        config["start_date"] = days[0]
+    expected = {key for key, invoice in book.invoices.items() if invoice["accounting_date"] >= days[60]}
+    first = next(key for key, invoice in book.invoices.items() if invoice["accounting_date"] == days[60])
+
+    def swap(_request):
+        if len(of_list(large)) == 2 and first in book.invoices:
+            book.delete(first)
+            book.add(len(book.invoices), accounting_date=days[-1])
+
+    large.on_request(swap)
+    done = sync(config, state, select=[LIST])
+    assert done.failures == {}
+    assert expected - {first} <= {key for (key,) in done.keys(LIST)}
+
+
+def test_no_late_invoice_brings_what_lies_before_the_start_date(box, sync):
+    book, config = box.book("covage"), box.config("covage")
+    days = sorted(invoice["accounting_date"] for invoice in book.invoices.values())
+    config["start_date"] = days[10]
+    first = sync(config, select=[LIST])
+    book.add(accounting_date="2020-01-15")
+    late = book.add(accounting_date=days[10])
+    second = sync(config, first.state, select=[LIST])
+    assert (late,) in second.keys(LIST)
+    for run in (first, second):
+        assert min(record["accounting_date"] for record in run.records[LIST]) >= days[10]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_date_at_the_end_of_time_fails_nothing(box, read, day):
+    odd = box.book("covage").add(accounting_date=day)
+    first = read(LIST)
+    second = read(LIST, state=first.state, lookback_days=800_000)
+    for run in (first, second):
+        assert run.failures == {}
+        assert (odd,) in run.keys(LIST)
+
+
+def test_a_count_may_be_text_but_must_be_a_number(box, read, no_waits):  # noqa: ARG001
+    body = '{"page_size": 1, "count": "0", "next_page": null, "results": []}'
+    box.faults.add(path="/invoice/$", action={"status": 200, "body": body})
+    assert read(LIST).failures == {}
+    box.faults.add(path="/invoice/$", times=None, action={"status": 200, "body": body.replace('"0"', '"many"')})
+    assert "not of the shape" in read(LIST).failures[LIST]
