@@ -17,6 +17,7 @@ import threading
 import time
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +27,7 @@ from tap_invoices.sandbox import Sandbox
 from tap_invoices.state import Bookmark
 from tap_invoices.stream import InvoiceStream
 from tap_invoices.tap import TapInvoices
+from tap_invoices.writer import BufferedWriter
 from tests.conftest import NOW
 from tests.faulty import FOLLOWERS, PATIENCE, STREAMS, command, environment, own_signals, process, settings, sync, until
 from tests.test_moving import Target
@@ -215,12 +217,25 @@ def test_a_signal_while_the_pipe_is_full_tears_no_line(tmp_path, monkeypatch, un
         tap = Tap(tmp_path, settings(box, "ibana"), streams=["ibana_invoices"], reads=False)
         stdout = tap.process.stdout
         until(lambda: in_pipe(stdout) >= 60_000)
-        time.sleep(0.5)  # now it waits in the middle of a write; on a slow machine it may not, and all is well
+        time.sleep(0.5)  # now it waits to write; on a slow machine it may not, and all is well
         tap.process.terminate()
         lines = stdout.readlines()
         stdout.close()
         assert tap.wait() == 143
     assert [json.loads(line)["type"] for line in lines][-1] == "STATE"
+
+
+def test_a_write_that_is_cut_short_is_gone_on_with(monkeypatch):
+    class Short(io.BytesIO):
+        def write(self, data):
+            return super().write(bytes(data)[:7])
+
+    stdout = SimpleNamespace(buffer=Short(), flush=lambda: None)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    writer = BufferedWriter()
+    writer.write_line(b"a line of more than seven bytes\n")
+    writer.flush()
+    assert stdout.buffer.getvalue() == b"a line of more than seven bytes\n"
 
 
 def in_pipe(stream):
