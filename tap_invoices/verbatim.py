@@ -6,6 +6,7 @@ unknown field, another type, or a time that is not in UTC, and the page takes th
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator
@@ -42,6 +43,8 @@ _HINTS = {
 _ESCAPED_HINT = re.compile(rb"\\u00(?:2[0bBdD]|7[4aA])")
 """The same as escapes, which JSON allows."""
 _END = f',"{ADDITIONAL}":null}}'.encode()
+_PIECE = 4 * 1024
+"""Bytes of a page that are looked at together; larger pieces leave holes in the heap, of 15 MB in all."""
 _GIVE_UP_AFTER = 10
 """A provider of which so many pages in a row need a change is not asked for verbatim rows again."""
 
@@ -92,7 +95,7 @@ class VerbatimDecoder:
         if has_odd_text(body) or b"\n" in body or b"\r" in body or _has_time_to_rewrite(body):
             return None
         try:
-            body.decode()  # what the schema does not know is passed over unread
+            _check_text(body)
             page = _PAGE.decode(body)
             page[self._rows] = list(self._verbatim(page[self._rows]))  # type: ignore[arg-type]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
@@ -109,6 +112,19 @@ class VerbatimDecoder:
                 raise TypeError  # which the general way tells
             message = b"".join((before, memoryview(line)[:-1], after))
             yield VerbatimRow(message, row_key, getattr(row, changed) or None)
+
+
+def _check_text(body: bytes) -> None:
+    """Look at all of a body as UTF-8, for decoding passes over what the schema does not know.
+
+    Raises:
+        UnicodeDecodeError: If it is not.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(body)
+    for start in range(0, len(body), _PIECE):
+        decoder.decode(view[start : start + _PIECE])
+    decoder.decode(b"", final=True)
 
 
 def _has_time_to_rewrite(body: bytes) -> bool:
