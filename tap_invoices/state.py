@@ -99,6 +99,10 @@ class Bookmark:
         """Return a value in the form that records have."""
         return value if value is None or self._is_date else times.rfc3339(times.parse(value))
 
+    def first(self, start_date: str | None) -> str | None:
+        """Return the start date in the form that bookmarks have."""
+        return self.normalise(times.rfc3339(times.parse(start_date))) if start_date else None
+
     def start(self, start_date: str | None, lookback_days: int, value: str | None = None) -> str | None:
         """Return from where to read: the bookmark less the lookback, but nothing before the start date; None for all.
 
@@ -106,7 +110,7 @@ class Bookmark:
         """
         if self._key is None:
             return None
-        first = self.normalise(times.rfc3339(times.parse(start_date))) if start_date else None
+        first = self.first(start_date)
         value = value or self._old
         if value is None:
             return first

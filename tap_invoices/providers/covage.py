@@ -46,7 +46,7 @@ class CovageStream(InvoiceStream):
     @property
     def floor(self) -> str | None:
         """The first day that the user wants at all."""
-        return self.bookmark.normalise(self.config.get("start_date"))
+        return self.bookmark.first(self.config.get("start_date"))
 
     @property
     def proof(self) -> tuple[str, int] | None:
@@ -128,7 +128,8 @@ class Invoices(CovageStream, PagedListStream):
             self._counted[day_before(coming)] = self._ask_count(day_before(coming))
 
     def _read_late(self) -> Iterator[Page]:
-        proofs = [proof for reader in self.readers if (proof := cast("CovageStream", reader).proof)]
+        partial = [cast("CovageStream", reader) for reader in self.readers if reader.starting_value() is not None]
+        proofs = [reader.proof for reader in partial if reader.proof]
         late = [until for until, count in proofs if self.count_until(until) > count]
         if not late:
             return

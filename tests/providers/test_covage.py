@@ -286,10 +286,11 @@ def test_a_row_that_slips_is_found_wherever_the_next_window_does_not_reach(large
     assert expected - {first} <= {key for (key,) in done.keys(LIST)}
 
 
-def test_no_late_invoice_brings_what_lies_before_the_start_date(box, sync):
+@pytest.mark.parametrize("time", ["", "T02:30:00+02:00"])
+def test_no_late_invoice_brings_what_lies_before_the_start_date(box, sync, time):
     book, config = box.book("covage"), box.config("covage")
     days = sorted(invoice["accounting_date"] for invoice in book.invoices.values())
-    config["start_date"] = days[10]
+    config["start_date"] = days[10] + time
     first = sync(config, select=[LIST])
     book.add(accounting_date="2020-01-15")
     late = book.add(accounting_date=days[10])
@@ -297,6 +298,15 @@ def test_no_late_invoice_brings_what_lies_before_the_start_date(box, sync):
     assert (late,) in second.keys(LIST)
     for run in (first, second):
         assert min(record["accounting_date"] for record in run.records[LIST]) >= days[10]
+
+
+def test_a_day_begins_where_the_start_date_s_does_in_utc(box, sync):
+    book, config = box.book("covage"), box.config("covage")
+    config["start_date"] = "2025-01-10T00:30:00+02:00"
+    book.add(accounting_date="2025-01-09")
+    first = sync(config, select=[LIST])
+    late = book.add(accounting_date="2025-01-09")
+    assert (late,) in sync(config, first.state, select=[LIST]).keys(LIST)
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
