@@ -57,11 +57,11 @@ class DocumentStream(FollowStream, ABC):
                 row |= self._store.keep(body, row)
                 return Batch([self.complete_row(row, due)], len(row.get("content_base64") or "") + _CHUNK // 64)
 
-        batch: Spool[Batch] = Spool(_IN_MEMORY)
-        fetched = self.fetch(request, read)
-        batch.put(fetched, fetched.size)
-        batch.close()
-        return batch
+        batch = self.fetch(request, read)
+        waiting: Spool[Batch] = Spool(_IN_MEMORY)
+        waiting.put(batch, batch.size)
+        waiting.close()
+        return waiting
 
     def _receive(self, response: requests.Response, body: IO[bytes]) -> dict[str, Any]:
         """Take in a response's body and return its type, size and hash.

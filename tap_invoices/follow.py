@@ -25,7 +25,7 @@ from tap_invoices.errors import (
     SignInError,
     SyncError,
 )
-from tap_invoices.listing import PagedStream
+from tap_invoices.listing import PagedStream, is_key
 from tap_invoices.retry import describe
 from tap_invoices.spool import Spool
 from tap_invoices.state import is_due
@@ -87,7 +87,7 @@ class FollowStream(InvoiceStream):
         items = []
         for row in rows:
             item = row.get(self.item_field)
-            if item in (None, "") or isinstance(item, (bool, dict, list)):
+            if not is_key(item):
                 self._nameless += 1
                 continue
             value = normalise(self.changed(row))
@@ -134,21 +134,20 @@ class FollowStream(InvoiceStream):
             self.account.count(gone=1)
             self.log_failure(due.id, error, "left out, for it is gone")
             reasons.clear()
-            yield Batch([], 0, floor=due.floor, failed=self._doubted(due), settled=[due.id] if due.again else [])
-            return
+            failed = self._doubted(due)
         except SyncError as error:
             self.account.count(failed=1)
             self.log_failure(due.id, error, "asked for again at the next sync")
             reasons[:] = [*reasons, _VARYING.sub("…", describe(error))][-_ALIKE:]
             self._gone_in_a_row.clear()
-            yield Batch([], 0, floor=due.floor, failed={due.id: due.value})
-            return
+            failed = {due.id: due.value}
         else:
             self.account.count(read=1)
             yield from batches
-        reasons.clear()
-        self._gone_in_a_row.clear()
-        yield Batch([], 0, floor=due.floor, settled=[due.id])
+            reasons.clear()
+            self._gone_in_a_row.clear()
+            failed = {}
+        yield Batch([], 0, floor=due.floor, failed=failed, settled=[] if due.id in failed else [due.id])
 
     def _doubted(self, due: Due) -> dict[str, str | None]:
         """Return what the next sync asks for once more: so many in a row are hardly gone; the provider may be ill."""
@@ -165,7 +164,7 @@ class FollowStream(InvoiceStream):
     def complete_row(self, row: Row, due: Due) -> Row:
         """Return a row with the key and the replication value that only the list knows, where it lacks them."""
         key = type(self).primary_keys[0]
-        if row.get(key) in (None, "") or isinstance(row[key], (bool, dict, list)):
+        if not is_key(row.get(key)):
             row[key] = due.id
         row.setdefault(str(type(self).replication_key), self.bookmark.shown(due.value))
         return row

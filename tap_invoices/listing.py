@@ -216,6 +216,11 @@ class PagedListStream(PagedStream, ListStream):
         return self.read_pages()
 
 
+def is_key(value: Any) -> bool:
+    """Tell whether a value can be a key, or a part of one: text or a number."""
+    return value not in (None, "") and not isinstance(value, (bool, dict, list))
+
+
 def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:
     """Return a row's key: one text, or a tuple of texts.
 
@@ -225,7 +230,7 @@ def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:
     parts = []
     for name in names:
         value = row.get(name)
-        if value is None or value == "" or isinstance(value, (bool, dict, list)):
+        if not is_key(value):
             msg = f"a record without its key `{name}` in {where}"
             raise FatalAPIError(msg)
         parts.append(str(value))

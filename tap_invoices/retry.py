@@ -171,12 +171,13 @@ def retry_after(error: Exception) -> float | None:
     if response is None or (value := response.headers.get("Retry-After")) is None:
         return None
     if value.strip().isdecimal():
-        return min(float(value), LONGEST_ASKED)
-    at = times.from_http(value)
-    if at is None:
+        seconds = float(value)
+    elif at := times.from_http(value):
+        now = times.from_http(response.headers.get("Date")) or datetime.now(UTC)
+        seconds = (at - now).total_seconds()
+    else:
         return None
-    now = times.from_http(response.headers.get("Date")) or datetime.now(UTC)
-    return min(max(0.0, (at - now).total_seconds()), LONGEST_ASKED)
+    return min(max(0.0, seconds), LONGEST_ASKED)
 
 
 def _status(error: Exception) -> int | None:

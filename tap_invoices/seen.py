@@ -26,7 +26,7 @@ class Seen:
 
     def __contains__(self, key: Hashable) -> bool:
         hashed = hash(key)
-        return _bytes(hashed) in self._shards[hashed % _SHARDS]
+        return _bytes(hashed) in self._shards.get(hashed % _SHARDS, b"")
 
     def add(self, key: Hashable) -> bool:
         """Add a key; tell whether it is new."""

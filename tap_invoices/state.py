@@ -156,8 +156,7 @@ class Bookmark:
 
     def hold(self) -> None:
         """Leave the bookmark after a read that was not complete; only the failed items are kept."""
-        self._state["failed"] = self._kept_failed()
-        self._forget_none_failed()
+        self._say({})
 
     def _write(self, bound: str | None) -> None:
         if self._key is None:
@@ -168,17 +167,15 @@ class Bookmark:
         if len(self._failed) > MOST_FAILED:
             new = min([new or "", *(value or "" for value in self._failed.values())]) or None
         moved = max(new or "", self._old or "")
-        said: dict[str, Any] = {"version": VERSION, "failed": self._kept_failed()}
-        if moved:
-            said = {"replication_key": self._key, _VALUE: moved, **said, **self._beside(moved)}
-        self._state.update(said)  # at once: a signal writes the state as it is just then
-        self._forget_none_failed()
+        value = {"replication_key": self._key, _VALUE: moved} if moved else {}
+        beside = self._beside(moved) if moved else {}
+        self._say({**value, "version": VERSION, **beside})
 
-    def _kept_failed(self) -> dict[str, str | None]:
-        return dict(list(self._failed.items())[:MOST_FAILED])
-
-    def _forget_none_failed(self) -> None:
-        if not self._state["failed"]:
+    def _say(self, said: Mapping[str, Any]) -> None:
+        """Write to the state, with the failed items, at once: a signal tells it as it is just then."""
+        failed = dict(list(self._failed.items())[:MOST_FAILED])
+        self._state.update({**said, "failed": failed})
+        if not failed:
             del self._state["failed"]
 
     def _start_of_sync(self) -> str:

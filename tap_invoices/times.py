@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
@@ -74,6 +74,12 @@ def to_date(value: str) -> str | None:
         msg = "a time of day where a date should be"
         raise ValueError(msg)
     return time.date().isoformat()
+
+
+def shift(day: str, days: int) -> str:
+    """Return the day so many days later, or earlier; not beyond the first and the last that there are."""
+    ordinal = date.fromisoformat(day).toordinal() + days
+    return date.fromordinal(min(max(date.min.toordinal(), ordinal), date.max.toordinal())).isoformat()
 
 
 def bookmark(time: datetime) -> str:

@@ -124,8 +124,8 @@ MUTANTS = (
     # What reviews have found
     Mutant("a row without its key goes out", "verbatim.py", "if not (row_key := getattr(row, key)):",
            "if (row_key := getattr(row, key)) is Ellipsis:", VERBATIM),
-    Mutant("days lie between the proof and the window", "providers/covage.py", "return min(start, day_after(self.proof[0]))", "return start", COVAGE),
-    Mutant("bookmarks come without their proof", "state.py", "**self._beside(moved)", "**{}", COVAGE),
+    Mutant("days lie between the proof and the window", "providers/covage.py", "return min(start, times.shift(self.proof[0], 1))", "return start", COVAGE),
+    Mutant("bookmarks come without their proof", "state.py", "self._beside(moved) if moved else {}", "{}", COVAGE),
     Mutant("every window is read again", "providers/covage.py", "coming is not None and min(self._by_day, default=coming) >= coming",
            "coming is not None", COVAGE),
     Mutant("late ones come from before the start date", "providers/covage.py", "self._bounds = self.floor, max(late)", "self._bounds = None, max(late)", COVAGE),

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from singer_sdk.streams.rest import HTTPRequest
 from typing_extensions import override
 
+from tap_invoices import times
 from tap_invoices.auth import TokenAuth
 from tap_invoices.documents import DocumentStream
 from tap_invoices.listing import PagedListStream
@@ -60,14 +60,14 @@ class CovageStream(InvoiceStream):
         start = super().starting_value(bookmark)
         if start is None or bookmark or self.proof is None:
             return start
-        return min(start, day_after(self.proof[0]))
+        return min(start, times.shift(self.proof[0], 1))
 
     @override
     def beside_bookmark(self, value: str) -> dict[str, Any]:
         start = self.starting_value(value)
         if start is None:
             return {}
-        until = day_before(start)
+        until = times.shift(start, -1)
         listing = cast("Invoices", self._tap.streams["covage_invoices"])
         since = {"since": self.floor} if self.floor else {}
         return {"before": {**since, "until": until, "count": listing.count_until(until)}}
@@ -121,11 +121,12 @@ class Invoices(CovageStream, PagedListStream):
             total = page.total or 0
             yield page
         if self.since is not None:
-            self._before = self._ask_count(day_before(self.since))
+            self._before = self._ask_count(times.shift(self.since, -1))
         yield from self._read_late()
         coming = self._coming_start()
         if coming and total < self._by_day.total():  # some went meanwhile
-            self._counted[day_before(coming)] = self._ask_count(day_before(coming))
+            until = times.shift(coming, -1)
+            self._counted[until] = self._ask_count(until)
 
     def _read_late(self) -> Iterator[Page]:
         partial = [cast("CovageStream", reader) for reader in self.readers if reader.starting_value() is not None]
@@ -166,16 +167,6 @@ class InvoiceDocuments(CovageStream, DocumentStream):
     replication_key = "accounting_date"
     follows = Invoices
     item_field = "invoice_number"
-
-
-def day_before(day: str) -> str:
-    """Return the day before a day."""
-    return date.fromordinal(max(1, date.fromisoformat(day).toordinal() - 1)).isoformat()
-
-
-def day_after(day: str) -> str:
-    """Return the day after a day."""
-    return date.fromordinal(min(date.max.toordinal(), date.fromisoformat(day).toordinal() + 1)).isoformat()
 
 
 def _cursor(next_page: str | None) -> str | None:
