@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 import zlib
@@ -15,7 +16,7 @@ from functools import cache
 import pypdf
 import pytest
 
-from tap_invoices.einvoice import cii, xml
+from tap_invoices.einvoice import cii, pdf, xml
 from tap_invoices.einvoice.model import invoice, invoice_lines
 from tap_invoices.einvoice.reading import Outcome, Reading, read
 from tap_invoices.sandbox.cii import GUIDELINES, to_xml
@@ -43,8 +44,8 @@ TOTALS = {
 }
 
 
-def reading(pdf, number="INV 7"):
-    return read(io.BytesIO(pdf), number)
+def reading(file, number="INV 7"):
+    return read(io.BytesIO(file), number)
 
 
 def carrying(*contents, **named):
@@ -207,8 +208,8 @@ def test_of_two_invoices_the_one_that_was_asked_for_is_read():
 
 def test_of_two_versions_the_newer_is_read():
     old, new = to_xml(ISSUED, "ZUGFeRD 1.0"), to_xml(ISSUED)
-    for pdf in (carrying(old, new), carrying(new, old)):
-        assert reading(pdf).profile == GUIDELINES["EN 16931"]
+    for file in (carrying(old, new), carrying(new, old)):
+        assert reading(file).profile == GUIDELINES["EN 16931"]
 
 
 def test_the_root_decides_and_not_the_name_of_the_file():
@@ -263,9 +264,9 @@ def test_several_due_dates_are_none():
     assert reading(carrying(changed(term, more))).document.columns["due_date"] is None
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1"])
 def test_encodings_are_those_of_xml(encoding):
-    text = PLAIN.replace("UTF-8", encoding.removesuffix("-sig").upper())
+    text = PLAIN.replace("UTF-8", re.sub("-(sig|le|be)$", "", encoding).upper())
     found = reading(carrying(text.encode(encoding)))
     assert found.document.columns["seller_name"] == "Réseau & Fils SARL"
     assert found.xml == text
@@ -451,6 +452,13 @@ def test_the_limits_end_with_the_reading():
     before = pypdf.get_configuration()
     reading(einvoice_pdf(ISSUED))
     assert pypdf.get_configuration() == before
+
+
+def test_a_very_large_pdf_is_not_searched(monkeypatch):
+    issued = einvoice_pdf(ISSUED)
+    monkeypatch.setattr(pdf, "LARGEST", len(issued))
+    assert reading(issued).outcome == Outcome.READ
+    assert reading(issued + b"\n") == Reading(Outcome.TOO_LARGE)
 
 
 def test_pypdf_is_imported_only_when_a_pdf_is_read():

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tap_invoices.einvoice.exact import Amount, add, multiply, number, shift, subtract
+from tap_invoices.einvoice.exact import add, multiply, shift, subtract
 
 if TYPE_CHECKING:
     from tap_invoices.einvoice.columns import Checks, LineColumns, TaxEntry
 
 RULES = ("br_co_10", "br_co_13", "br_co_14", "br_co_15", "br_co_16", "br_co_17")
-_ZERO, _CENT = Decimal(0), Decimal("0.01")
+_CENT = Decimal("0.01")
 
 
 def check(
@@ -30,39 +31,39 @@ def check(
         untested: Rules that prove nothing here, because an amount in them is derived.
         states_all: Whether what is paid is stated wherever there is any, as an e-invoice does.
     """
-
-    def stated(name: str) -> Amount:
-        return number(invoice[name])
-
-    def or_zero(name: str) -> Decimal:
-        return number(invoice[name]) or _ZERO
-
-    net, tax, gross, lines_net = (stated(f"{name}_amount") for name in ("net", "tax", "gross", "lines_net"))
-    paid = or_zero("paid_amount") if states_all else stated("paid_amount")
+    net, tax, gross = invoice["net_amount"], invoice["tax_amount"], invoice["gross_amount"]
+    lines_net, paid = invoice["lines_net_amount"], invoice["paid_amount"]
+    allowances, charges = invoice["allowances_amount"] or 0, invoice["charges_amount"] or 0
     entries: list[TaxEntry] = invoice["tax_breakdown"] or []
-    off_by_rate = [(_off(entry), _tolerance(entry, lines)) for entry in entries]
-    allowances, charges = or_zero("allowances_amount"), or_zero("charges_amount")
+    off_by_rate = _off_by_rate(entries, lines) if entries else []
     found: Checks = {
         "br_co_10": subtract(lines_net, add(*(line.get("net_amount") for line in lines))),
         "br_co_13": subtract(net, add(subtract(lines_net, allowances), charges)),
         "br_co_14": subtract(tax, add(*(entry["tax_amount"] for entry in entries))),
         "br_co_15": subtract(gross, add(net, tax)),
-        "br_co_16": subtract(stated("due_amount"), add(subtract(gross, paid), or_zero("rounding_amount"))),
-        "br_co_17": max((off for off, _ in off_by_rate if off is not None), key=Decimal.copy_abs, default=None),
+        "br_co_16": subtract(
+            invoice["due_amount"],
+            add(subtract(gross, 0 if paid is None and states_all else paid), invoice["rounding_amount"] or 0),
+        ),
+        "br_co_17": max((off for off, _ in off_by_rate), key=Decimal.copy_abs, default=None),
     }
     checks = {rule: None if rule in untested else off for rule, off in found.items()}
     verdicts = [not off for rule, off in checks.items() if off is not None and rule != "br_co_17"]
     if checks["br_co_17"] is not None:
-        verdicts += [off.copy_abs() <= tolerance for off, tolerance in off_by_rate if off is not None]
+        verdicts += [off.copy_abs() <= tolerance for off, tolerance in off_by_rate]
     return checks, all(verdicts) if verdicts else None
 
 
-def _off(entry: TaxEntry) -> Amount:
-    return subtract(entry["tax_amount"], shift(multiply(entry["base_amount"], entry["rate"]), 2))
+def _off_by_rate(entries: Sequence[TaxEntry], lines: Sequence[LineColumns]) -> list[tuple[Decimal, Decimal]]:
+    """Return for each rate by how much its tax is off, and by how much it may be.
 
-
-def _tolerance(entry: TaxEntry, lines: Sequence[LineColumns]) -> Decimal:
-    """Return a cent for each line at the rate, which may have been rounded by itself, and at least one."""
-    rate = (entry["category"], entry["rate"])
-    count = sum((line.get("tax_category"), line.get("tax_rate")) == rate for line in lines)
-    return number(multiply(_CENT, max(count, 1))) or _CENT
+    A cent for each line at the rate, which may have been rounded by itself, and at least one.
+    """
+    counts = Counter((line.get("tax_category"), line.get("tax_rate")) for line in lines)
+    found = []
+    for entry in entries:
+        off = subtract(entry["tax_amount"], shift(multiply(entry["base_amount"], entry["rate"]), 2))
+        if off is not None:
+            count = max(counts[entry["category"], entry["rate"]], 1)
+            found.append((off, Decimal(count) * _CENT))
+    return found

@@ -11,6 +11,8 @@ from tap_invoices.einvoice.xml import MOST_BYTES, XmlError
 if TYPE_CHECKING:
     from pypdf.generic import DictionaryObject
 
+LARGEST = 20_000_000
+"""Bytes of a PDF that is still searched."""
 _MOST_WORK = 4 * MOST_BYTES
 _MOST_NODES = 10_000
 _LIMITS: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
@@ -23,6 +24,8 @@ class Outcome(StrEnum):
     OTHER_INVOICE = "other_invoice"
     """Its XML has another number than the one asked for: a wrong XML is worse than none."""
     UNREADABLE = "unreadable"
+    TOO_LARGE = "too_large"
+    """It is not searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ def read(file: IO[bytes], number: str | None = None) -> Reading:
         file: The PDF.
         number: Number of the invoice (BT-1); None takes any.
     """
+    if file.seek(0, os.SEEK_END) > pdf.LARGEST:
+        return Reading(Outcome.TOO_LARGE)
     try:
         return _read(file, number)
     except Exception as error:  # noqa: BLE001  (a stranger's file: whatever it is, the next one may be good)

@@ -10,6 +10,13 @@ from typing_extensions import override
 
 MOST_BYTES = 5_000_000
 _DEEPEST = 50
+_UTF_16 = {
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
+"""How a document in UTF-16 begins, with its mark or without."""
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.\-]+)["']""")
 
 
@@ -58,8 +65,8 @@ def parse(data: bytes) -> Element:
 
 def decoded(data: bytes) -> str:
     """Return the text of an XML document that could be parsed."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16")
+    if wide := _UTF_16.get(data[:2]):
+        return data.decode(wide)
     declared = _DECLARED.match(data)
     encoding = declared[1].decode("ascii").lower() if declared else "utf-8"
     return data.decode("utf-8-sig" if encoding in {"utf-8", "utf8"} else encoding)
