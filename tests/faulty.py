@@ -46,6 +46,8 @@ FOLLOWERS = {
     "i3dnet_invoice_documents": "/i3dnet/v3/account/invoice/[0-9]+/pdf$",
 }
 STREAMS = {**LISTS, **FOLLOWERS}
+UNIFIED = ("invoices", "invoice_lines")
+"""The schemas of all providers' invoices, which no stream has yet."""
 DOCUMENTS = tuple(name for name in FOLLOWERS if name.endswith("_documents"))
 SUB_LISTS = ("exsited_order_invoices", "exsited_account_invoices")
 

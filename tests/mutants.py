@@ -46,6 +46,9 @@ LEDGER = "tests/test_completeness.py"
 SECURITY = "tests/test_security.py"
 COVAGE = "tests/providers/test_covage.py"
 VERBATIM = "tests/test_verbatim.py"
+UNIFIED = "tests/test_einvoice_model.py"
+EXACT = "tests/test_einvoice_exact.py"
+EMBEDDED = "tests/test_einvoice_pdf.py"
 
 MUTANTS = (
     # Paging
@@ -121,6 +124,28 @@ MUTANTS = (
     Mutant("children's handlers are not guarded", "redact.py", "[logging.getLogger(), *logging.Logger.manager.loggerDict.values()]",
            "[]", SECURITY),
     Mutant("any certificate will do", "connection.py", "verify=self.session.verify or True", "verify=False", SECURITY),
+    # The unified invoice
+    Mutant("the other sign is rounded", "einvoice/exact.py", "decimal.copy_negate() if decimal", "-decimal if decimal", EXACT),
+    Mutant("zero keeps its sign", "einvoice/exact.py", "return decimal or decimal.copy_abs()", "return decimal", EXACT),
+    Mutant("sums are rounded", "einvoice/exact.py", "prec=200, traps=[Inexact, InvalidOperation]", "prec=200", EXACT),
+    Mutant("the sign names any currency's word", "einvoice/currency.py", 'named in {"", "€"} or named.startswith("EUR")', "True", UNIFIED),
+    Mutant("days are cut in UTC", "einvoice/days.py", "moment if len(value) == _DAY else moment.astimezone(zone)", "moment", UNIFIED),
+    Mutant("a credit note may be owed", "einvoice/rules.py", "and type_code in CREDIT_NOTES else", "and not type_code else", UNIFIED),
+    Mutant("a rate is percent", "einvoice/tax.py", "if as_percent == as_fraction:", "if not as_percent and not as_fraction:", UNIFIED),
+    Mutant("what is derived is tested", "einvoice/model.py", "untested=[*untested, *derived]", "untested=untested", UNIFIED),
+    Mutant("what is not told is not paid", "einvoice/checks.py", "0 if paid is None and states_all else paid", "paid or 0", UNIFIED),
+    Mutant("a rate's tax must be right", "einvoice/checks.py", "max(counts[entry", "min(0, counts[entry", UNIFIED),
+    Mutant("any invoice's XML is believed", "einvoice/reading.py", "if number is None or", "if True or", EMBEDDED),
+    Mutant("the older XML is read", "einvoice/reading.py", "key=itemgetter(0), reverse=True", "key=itemgetter(0)", EMBEDDED),
+    Mutant("a DOCTYPE is taken", "einvoice/xml.py", "    def doctype(self", "    def no_doctype(self", EMBEDDED),
+    Mutant("elements are as deep as they like", "einvoice/xml.py", "if self._depth > _DEEPEST:", "if False:", EMBEDDED),
+    Mutant("bombs go off", "einvoice/pdf.py", '"zlib_maximum_output_length": MOST_BYTES,', "", EMBEDDED),
+    Mutant("bombs are counted by what they give", "einvoice/pdf.py", "left -= MOST_BYTES if", "left -= 0 if", EMBEDDED),
+    Mutant("names go in circles", "einvoice/pdf.py", "if node is None or key in seen:", "if node is None:", EMBEDDED),
+    Mutant("only named files are found", "einvoice/pdf.py", '*_items(catalog, "/AF"), ', "", EMBEDDED),
+    Mutant("parts of a credit note keep their sign", "einvoice/cii.py", '    for entry in columns["tax_breakdown"] or []:', "    for entry in ():", EMBEDDED),
+    Mutant("any currency's tax counts", "einvoice/cii.py", 'if not code or each.get("currencyID", code) == code', "if True", EMBEDDED),
+    Mutant("a subtotal is a line", "einvoice/cii.py", '_NOT_COUNTED = {"GROUP", "INFORMATION"}', "_NOT_COUNTED = set[str]()", EMBEDDED),
     # What reviews have found
     Mutant("a row without its key goes out", "verbatim.py", "if not (row_key := getattr(row, key)):",
            "if (row_key := getattr(row, key)) is Ellipsis:", VERBATIM),

@@ -16,7 +16,7 @@ import pytest
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.schema import SCHEMAS_DIR
 from tests.conftest import NOW
-from tests.faulty import COMMAND, PATIENCE, ROOT, STREAMS, Run, command, environment
+from tests.faulty import COMMAND, PATIENCE, ROOT, STREAMS, UNIFIED, Run, command, environment
 from tests.test_every_stream import STREAMS as CONTRACT
 from tests.test_every_stream import differences, sent_invoices, wire
 
@@ -192,7 +192,7 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_carries_the_schemas_and_nothing_that_is_not_the_tap(wheel):
     schemas = {path.stem for path in (wheel / "tap_invoices" / "schemas").iterdir()}
-    assert schemas == set(STREAMS)
+    assert schemas == {*STREAMS, *UNIFIED}
     assert {path.name for path in wheel.iterdir()} - {"tap_invoices"} == {
         path.name for path in wheel.glob("tap_invoices-*.dist-info")
     }
@@ -204,7 +204,7 @@ def test_the_wheel_needs_no_server_and_no_terminal_library_unless_asked_for(whee
     needs = [line for line in metadata.read_text(encoding="utf-8").splitlines() if line.startswith("Requires-Dist")]
     plain = " ".join(line for line in needs if "extra ==" not in line)
     assert "singer-sdk" in plain
-    assert not any(name in plain for name in ("aiohttp", "rich", "s3fs", "gcsfs", "adlfs", "pytest"))
+    assert not any(name in plain for name in ("aiohttp", "pypdf", "rich", "s3fs", "gcsfs", "adlfs", "pytest"))
 
 
 def test_the_wheel_has_its_commands(wheel):

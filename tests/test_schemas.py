@@ -41,6 +41,12 @@ KEYS = {
     "i3dnet_invoice_details_by_number": ["invoiceNumber"],
     "i3dnet_invoice_documents": ["id"],
 }
+UNIFIED = {
+    "invoices": ["provider", "source_account", "id"],
+    "invoice_lines": ["provider", "source_account", "invoice_id", "position"],
+}
+"""The model of all providers' invoices, which tests/test_einvoice_model.py holds against the code."""
+ALL = KEYS | UNIFIED
 
 
 def facts(*earlier: dict[str, str], **fields: str) -> dict[str, str]:
@@ -154,7 +160,7 @@ def kind(node: dict[str, Any] | None) -> str:
 
 
 def test_one_schema_per_stream() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {f"{stream}.json" for stream in KEYS}
+    assert {path.name for path in FOLDER.iterdir()} == {f"{stream}.json" for stream in ALL}
     assert set(FACTS) == set(KEYS)
 
 
@@ -172,12 +178,24 @@ def test_root(stream: str) -> None:
     assert kind(properties["additional_properties"]) == "open"
 
 
-@pytest.mark.parametrize("stream", KEYS)
+@pytest.mark.parametrize("stream", UNIFIED)
+def test_root_of_the_unified(stream: str) -> None:
+    schema = load(stream)
+    Draft202012Validator.check_schema(schema)
+    assert set(schema) == {"type", "description", "required", "properties"}
+    assert (
+        schema["required"]
+        == UNIFIED[stream]
+        == [name for name, node in schema["properties"].items() if "null" not in node["type"]]
+    )
+
+
+@pytest.mark.parametrize("stream", ALL)
 def test_every_node(stream: str) -> None:
     for path, node in nodes(load(stream)):
         only, *null = node["type"]
         assert only in KEYWORDS, path
-        assert null == ([] if path in KEYS[stream] else ["null"]), path
+        assert null == ([] if path in ALL[stream] else ["null"]), path
         assert set(node) <= KEYWORDS[only] | {"type", "description"}, path
         assert node.get("format") in {None, "date", "date-time"}, path
         assert node.get("additionalProperties", True) is True, path
@@ -185,7 +203,7 @@ def test_every_node(stream: str) -> None:
         assert len(path.rpartition(".")[2]) < 64, path
 
 
-@pytest.mark.parametrize("stream", KEYS)
+@pytest.mark.parametrize("stream", ALL)
 def test_descriptions(stream: str) -> None:
     for path, node in nodes(load(stream)):
         assert re.fullmatch(r"\S.+\.", node["description"]), path
@@ -199,7 +217,7 @@ def test_facts(stream: str) -> None:
     assert {path: kind(found.get(path)) for path in FACTS[stream]} == FACTS[stream]
 
 
-@pytest.mark.parametrize("stream", KEYS)
+@pytest.mark.parametrize("stream", ALL)
 def test_names_and_kinds_agree(stream: str) -> None:
     for path, node in nodes(load(stream)):
         for pattern, expected in BY_NAME.items():

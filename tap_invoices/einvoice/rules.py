@@ -1,0 +1,68 @@
+"""What several providers need alike: texts, countries, signs, and the status from what is known."""
+
+from __future__ import annotations
+
+import re
+
+from tap_invoices.einvoice.exact import Amount, Number, negate, number
+
+CREDIT_NOTES = frozenset(["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"])
+"""Types of UNTDID 1001 that EN 16931 has as credit notes: their amounts are owed to the buyer."""
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def text(value: str | None) -> str | None:
+    """Return a text as it is; None for a blank one."""
+    return value if value and not value.isspace() else None
+
+
+def country(value: str | None) -> str | None:
+    """Return a country if it is two capital letters."""
+    code = (value or "").strip()
+    return code if _COUNTRY.fullmatch(code) else None
+
+
+def is_same_number(one: str | None, other: str | None) -> bool:
+    """Tell whether two texts are one invoice's number, but for case and spaces."""
+    first, second = ("".join((value or "").split()).upper() for value in (one, other))
+    return first == second != ""
+
+
+def signed(type_code: str | None, amount: Number) -> Amount:
+    """Return what the buyer owes: never more than nothing for a credit note, whichever sign the provider gives it."""
+    owed = number(amount)
+    return negate(owed) if owed is not None and owed > 0 and type_code in CREDIT_NOTES else owed
+
+
+def status(  # noqa: PLR0911, PLR0913  (one return a status, one argument a fact)
+    *,
+    is_deleted: object = False,
+    is_void: object = False,
+    is_draft: object = False,
+    is_paid: bool | None = None,
+    paid_amount: Number = None,
+    due_amount: Number = None,
+) -> str | None:
+    """Return the status that facts prove; the first three count by whether there is something, such as a date.
+
+    Args:
+        is_deleted: When or whether the invoice was deleted.
+        is_void: When or whether it was made void.
+        is_draft: Whether it is not issued yet.
+        is_paid: What the provider says; None if it says nothing.
+        paid_amount: What is paid so far.
+        due_amount: What is still to pay.
+    """
+    if is_deleted:
+        return "deleted"
+    if is_void:
+        return "void"
+    if is_draft:
+        return "draft"
+    if is_paid or due_amount == 0:
+        return "paid"
+    if paid_amount and due_amount:
+        return "partially_paid"
+    if due_amount or is_paid is False:
+        return "open"
+    return None

@@ -1,0 +1,75 @@
+"""Rates, line totals and tax by rate, where a provider leaves open what its numbers mean: proven, or not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from tap_invoices.einvoice.exact import Amount, Number, add, multiply, number, shift, subtract
+
+if TYPE_CHECKING:
+    from tap_invoices.einvoice.columns import LineColumns, TaxEntry
+
+_CENT = Decimal("0.01")
+
+
+def rate(value: Number, base: Number, tax: Number) -> Amount:
+    """Return a rate in percent, whether it came as percent or as a fraction, as base and tax prove."""
+    found = number(value)
+    if not found:
+        return found
+    product = multiply(found, base)
+    as_percent, as_fraction = (_is_near(shift(product, places), tax) for places in (2, 0))
+    if as_percent == as_fraction:
+        return None
+    return found if as_percent else multiply(found, 100)
+
+
+def _is_near(product: Amount, tax: Number) -> bool:
+    difference = subtract(product, tax)
+    return difference is not None and difference.copy_abs() < _CENT
+
+
+def totals_are(totals: Sequence[Number], taxes: Sequence[Number], gross: Number) -> Literal["net", "gross"] | None:
+    """Tell whether the totals of an invoice's lines are without tax or with it, as the invoice's total proves."""
+    total, tax, whole = add(*totals), add(*taxes), number(gross)
+    if whole is None or not tax:
+        return None
+    if add(total, tax) == whole:
+        return "net"
+    return "gross" if total == whole else None
+
+
+def tax_entry(
+    *,
+    category: str | None = None,
+    rate: Number = None,
+    base_amount: Number = None,
+    tax_amount: Number = None,
+    exemption_reason: str | None = None,
+) -> TaxEntry:
+    """Return an entry of a tax breakdown."""
+    return {
+        "category": category,
+        "rate": number(rate),
+        "base_amount": number(base_amount),
+        "tax_amount": number(tax_amount),
+        "exemption_reason": exemption_reason,
+    }
+
+
+def breakdown(lines: Iterable[LineColumns]) -> list[TaxEntry] | None:
+    """Return the tax by category and rate, from lines; None unless each line has its amount, its tax and its rate."""
+    groups: dict[Any, TaxEntry] = {}
+    for line in lines:
+        values = (line.get("net_amount"), line.get("tax_amount"), line.get("tax_rate"))
+        net, tax, percent = map(number, values)
+        if net is None or tax is None or percent is None:
+            return None
+        category = line.get("tax_category")
+        entry = groups.setdefault((category, percent), tax_entry(category=category, rate=percent))
+        known = entry["base_amount"] is not None
+        entry["base_amount"] = add(entry["base_amount"], net) if known else net
+        entry["tax_amount"] = add(entry["tax_amount"], tax) if known else tax
+    return list(groups.values()) or None
