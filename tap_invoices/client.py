@@ -126,7 +126,7 @@ class ApiStream(RESTStream[Any], ABC):
             ContestedError: If it makes sense only after a pause.
         """
         renewed = self.authenticator.renew(signed)
-        if self.authenticator.is_contested:
+        if self.authenticator.is_contested and not self._is_good_elsewhere(signed):
             provider = self.connection.provider
             msg = (
                 f"{provider.title} refuses tokens that it has just given: somebody else signs in with the same "
@@ -135,6 +135,17 @@ class ApiStream(RESTStream[Any], ABC):
             raise ContestedError(msg)
         return renewed
 
+    def _is_good_elsewhere(self, signed: requests.PreparedRequest) -> bool:
+        """Tell whether a refused token is taken where one was before: then it is this path that is refused."""
+        proven = self.connection.proven
+        if proven is None:
+            return False
+        again = proven.copy()
+        again.headers["Authorization"] = signed.headers["Authorization"]
+        self.account.count(requests=1)
+        with self.connection.send(again) as response:
+            return not self.is_signed_out(response)
+
     def _ask(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
         self.account.count(requests=1)
         with self.connection.send(request) as response:
@@ -142,6 +153,7 @@ class ApiStream(RESTStream[Any], ABC):
             self.validate_response(response)
             answer = read(response)
         self.authenticator.accept()
+        self.connection.proven = request
         return answer
 
     def _on_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001

@@ -58,6 +58,8 @@ class Connection:
         self._created_at = datetime.now(UTC)
         self.down: str | None = None
         self._lost_in_a_row = 0
+        self.proven: requests.PreparedRequest | None = None
+        """The last request that was answered."""
         self.secrets: set[str] = set()
         self._config = config
         self._proxies: dict[str, dict[str, str]] = {}
