@@ -24,6 +24,14 @@ class Auth(AuthBase):
         """Forget the token that a refused request carried; tell whether asking again makes sense."""
         return False
 
+    def accept(self) -> None:
+        """Take note that the provider has answered a request."""
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether somebody else signs in with the same credentials, as far as can be told."""
+        return False
+
 
 class HeaderAuth(Auth):
     """Signs each request with one fixed header."""
@@ -53,15 +61,21 @@ class TokenAuth(Auth):
     Args:
         sign_in: Returns the OAuth answer: ``access_token``, and ``expires_in`` in seconds.
         clock: Seconds, for tests.
+        alone: Whether each new token ends the one before it, whoever asks for it.
     """
 
     def __init__(
         self,
         sign_in: Callable[[], Mapping[str, Any]],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        alone: bool = False,
     ) -> None:
         self._sign_in = sign_in
         self._clock = clock
+        self._alone = alone
+        self._has_worked = False
+        self._refused = 0
         self._lock = threading.Lock()
         self._token: str | None = None
         self._renew_at = 0.0
@@ -76,7 +90,18 @@ class TokenAuth(Auth):
         with self._lock:
             if request.headers.get("Authorization") == f"Bearer {self._token}":
                 self._token = None
+                self._refused += 1
         return True
+
+    @override
+    def accept(self) -> None:
+        self._has_worked = True
+
+    @property
+    @override
+    def is_contested(self) -> bool:
+        """One token may end early; a second one, with credentials that are good, has been ended by somebody."""
+        return self._alone and self._has_worked and self._refused > 1
 
     def _current(self) -> str:
         with self._lock:

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tap_invoices.due import Due
 from tap_invoices.errors import FatalAPIError, GoneError, SyncError
 from tap_invoices.follow import FollowStream
 from tap_invoices.listing import ListStream, PagedStream
 from tap_invoices.pool import Pool
-from tap_invoices.probe import Probe, UnusableError
+from tap_invoices.probe import UnusableError
 from tap_invoices.retry import TRANSPORT_ERRORS
 
 if TYPE_CHECKING:
+    from tap_invoices.probe import Probe
     from tap_invoices.stream import InvoiceStream, Row
     from tap_invoices.tap import TapInvoices
 
@@ -32,12 +33,11 @@ class Verdict(NamedTuple):
 
 
 def passes(tap: TapInvoices) -> bool:
-    """Try all selected streams of all providers that are on, log what came, and tell whether all is well.
+    """Try all selected streams of a tap whose connections are probes, log what came, and tell whether all is well.
 
     A document that is fetched is also kept, as a sync would: whether it may be is part of the test.
     """
-    probes = [Probe(connection.provider, tap.config, tap.logger) for connection in tap.connections.values()]
-    tap.connections = {probe.provider.name: probe for probe in probes}
+    probes = cast("list[Probe]", list(tap.connections.values()))
     streams = tap.streams.values()
     checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.provider.name]) for p in probes]
     pool, passed = Pool("check", len(checks)), True

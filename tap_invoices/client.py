@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -13,9 +14,16 @@ import requests
 from singer_sdk import RESTStream
 from typing_extensions import override
 
-from tap_invoices.errors import FatalAPIError, GoneError, RetriableAPIError, SignedOutError, SignInError
+from tap_invoices.errors import (
+    ContestedError,
+    FatalAPIError,
+    GoneError,
+    RetriableAPIError,
+    SignedOutError,
+    SignInError,
+)
 from tap_invoices.ledger import Account
-from tap_invoices.retry import RETRIED_STATUSES
+from tap_invoices.retry import RETRIED_STATUSES, Retry
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -92,24 +100,61 @@ class ApiStream(RESTStream[Any], ABC):
         prepared.prepare_url(url, None)
         prepared.prepare_headers({**self.requests_session.headers, **request.headers})
         retry = self.connection.retry(self._on_wait)
-        return self.connection.run(retry, lambda: self._attempt(prepared, read), is_item=self.asks_for_items)
+        return self.connection.run(retry, lambda: self._attempt(retry, prepared, read), is_item=self.asks_for_items)
 
-    def _attempt(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
-        with self.connection.limiter.slot():
+    def _attempt(self, retry: Retry, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
+        with ExitStack() as place:
+            with retry.standing():
+                place.enter_context(self.connection.limiter.slot())
+                signed = self.authenticator(request)
+            try:
+                return self._ask(signed, read)
+            except SignedOutError:
+                if not self._renew(signed):
+                    raise
             signed = self.authenticator(request)
             try:
                 return self._ask(signed, read)
             except SignedOutError:
-                if not self.authenticator.renew(signed):
-                    raise
-            return self._ask(self.authenticator(request), read)
+                self._renew(signed)
+                raise
+
+    def _renew(self, signed: requests.PreparedRequest) -> bool:
+        """Forget a refused token; tell whether to ask again at once.
+
+        Raises:
+            ContestedError: If it makes sense only after a pause.
+        """
+        renewed = self.authenticator.renew(signed)
+        if self.authenticator.is_contested and not self._is_good_elsewhere(signed):
+            provider = self.connection.provider
+            msg = (
+                f"{provider.title} refuses tokens that it has just given: somebody else signs in with the same "
+                f"credentials, which ends them; give the tap credentials of its own in `{provider.name}`"
+            )
+            raise ContestedError(msg)
+        return renewed
+
+    def _is_good_elsewhere(self, signed: requests.PreparedRequest) -> bool:
+        """Tell whether a refused token is taken where one was before: then it is this path that is refused."""
+        proven = self.connection.proven
+        if proven is None:
+            return False
+        again = proven.copy()
+        again.headers["Authorization"] = signed.headers["Authorization"]
+        self.account.count(requests=1)
+        with self.connection.send(again) as response:
+            return not self.is_signed_out(response)
 
     def _ask(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
         self.account.count(requests=1)
         with self.connection.send(request) as response:
             self.connection.see_clock(response)
             self.validate_response(response)
-            return read(response)
+            answer = read(response)
+        self.authenticator.accept()
+        self.connection.proven = request
+        return answer
 
     def _on_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
         self.account.wait(seconds)

@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from importlib import metadata
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
+from tap_invoices import machine, times
 from tap_invoices import settings as _settings
-from tap_invoices import times
-from tap_invoices.decode import decode
+from tap_invoices.decode import decode, to_utf8
 from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError, SignInError
 from tap_invoices.limiter import Limiter
 from tap_invoices.pool import Pool
@@ -59,18 +58,16 @@ class Connection:
         self._created_at = datetime.now(UTC)
         self.down: str | None = None
         self._lost_in_a_row = 0
+        self.proven: requests.PreparedRequest | None = None
+        """The last request that was answered."""
         self.secrets: set[str] = set()
         self._config = config
         self._proxies: dict[str, dict[str, str]] = {}
+        self.session = self._new_session()
+        self.auth: Auth = provider.sign_in(self.settings, self)
 
-    @cached_property
-    def auth(self) -> Auth:
-        """What signs the requests."""
-        return self.provider.sign_in(self.settings, self)
-
-    @cached_property
-    def session(self) -> requests.Session:
-        """The one connection pool; it keeps no cookies and takes nothing unasked from the environment."""
+    def _new_session(self) -> requests.Session:
+        """Return the one connection pool; it keeps no cookies and takes nothing unasked from the environment."""
         session = requests.Session()
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=self.settings["max_connections"] + 1)
         session.mount("https://", adapter)
@@ -120,18 +117,38 @@ class Connection:
         return result
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send one request. An adapter follows no redirects and keeps no cookies; the body is left to be read."""
+        """Send one request. An adapter follows no redirects and keeps no cookies; the body is left to be read.
+
+        Raises:
+            LocalError: If certificate authorities or proxy of this machine are of no use.
+        """
         url = str(request.url)
         host = url.split("/", 3)[2]
         if host not in self._proxies:
             self._proxies[host] = dict(get_environ_proxies(url))
-        return self.session.get_adapter(url).send(
-            request,
-            timeout=_seconds(self._config["request_timeout"]),
-            stream=True,
-            verify=self.session.verify or True,
-            proxies=self._proxies[host],
-        )
+        try:
+            return self.session.get_adapter(url).send(
+                request,
+                timeout=_seconds(self._config["request_timeout"]),
+                stream=True,
+                verify=self.session.verify or True,
+                proxies=self._proxies[host],
+            )
+        except ValueError as error:
+            if not select_proxy(url, self._proxies[host]):
+                raise
+            raise machine.proxy_fault(error, url, self._proxies[host]) from None
+        except OSError as error:
+            if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
+                self._check_authorities()
+            raise
+
+    def _check_authorities(self) -> None:
+        if isinstance(self.session.verify, str):
+            named_by = "`ca_bundle`" if self._config.get("ca_bundle") else "REQUESTS_CA_BUNDLE in the environment"
+            machine.check_authorities(self.session.verify, named_by)
+        else:
+            machine.check_authorities(DEFAULT_CA_BUNDLE_PATH, "certifi")
 
     def close(self) -> None:
         """Let go of threads and connections."""
@@ -170,6 +187,12 @@ class Connection:
                 f"{self.provider.title} has no sign-in at this address (404): check the URLs in `{self.provider.name}`"
             )
             raise FatalAPIError(msg)
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            msg = (
+                f"{self.provider.title} answers the sign-in with a redirect ({status}), which is never followed: "
+                f"check the URLs and the credentials in `{self.provider.name}`"
+            )
+            raise SignInError(msg)
         if status != HTTPStatus.OK:
             msg = (
                 f"{self.provider.title} refuses the sign-in ({status}): check the credentials in `{self.provider.name}`"
@@ -190,10 +213,11 @@ class Connection:
 
 
 def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
-    """Return a response's whole body, decompressed.
+    """Return a response's whole body, decompressed and in UTF-8.
 
     Raises:
         FatalAPIError: If it is larger than the limit.
+        BodyError: If it is in no charset that can be read.
     """
     with io.BytesIO() as body:  # whose value is not a copy, as joined chunks would be
         for chunk in response.raw.stream(_settings.MEBIBYTE, decode_content=True):
@@ -201,7 +225,7 @@ def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
             if body.tell() > limit:
                 msg = f"the body is larger than {limit // _settings.MEBIBYTE} MiB"
                 raise FatalAPIError(msg)
-        return body.getvalue()
+        return to_utf8(body.getvalue(), response.headers.get("Content-Type"))
 
 
 def _seconds(value: Any) -> float | None:

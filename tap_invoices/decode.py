@@ -12,6 +12,10 @@ import msgspec
 from tap_invoices.errors import BodyError
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.ASCII | re.IGNORECASE)
+_UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""Bytes that JSON in UTF-8 has not, and other charsets have."""
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 # NULs and surrogates can only arrive as escapes: raw ones are not valid JSON in UTF-8.
@@ -33,6 +37,35 @@ def decode(body: bytes) -> Any:
         return _DECODER.decode(_without_odd_text(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _no_json(body) from None
+
+
+def to_utf8(body: bytes, content_type: str | None) -> bytes:
+    """Return JSON in the one charset that it may have: UTF-8, or else what its Content-Type names.
+
+    Raises:
+        BodyError: If it is in neither.
+    """
+    charset = _CHARSET.search(content_type or "")
+    if charset is None or _is_utf8(body, charset[1]):
+        return body
+    try:
+        return body.decode(charset[1]).encode()
+    except ValueError:
+        msg = f"the body ({len(body)} bytes) is not in the charset {charset[1]}, which its Content-Type names"
+    except LookupError:
+        msg = f"the body ({len(body)} bytes) is in a charset that is not known: {charset[1]}"
+    raise BodyError(msg)
+
+
+def _is_utf8(body: bytes, charset: str) -> bool:
+    """Tell whether a body is in UTF-8, which servers send under other names too."""
+    if charset.lower() in _UTF8:
+        return True
+    try:
+        _ = body.decode()
+    except UnicodeDecodeError:
+        return False
+    return not _CONTROLS.search(body)
 
 
 def split_array(body: bytes) -> list[msgspec.Raw]:
@@ -61,4 +94,8 @@ def _without_odd_text(body: bytes) -> bytes:
 
 
 def _no_json(body: bytes) -> BodyError:
+    try:
+        _ = body.decode()
+    except UnicodeDecodeError:
+        return BodyError(f"the body ({len(body)} bytes) is not JSON in UTF-8")
     return BodyError(f"the body ({len(body)} bytes) is not JSON")

@@ -2,6 +2,7 @@
 
 SyncError (SDK)
 ├── FatalAPIError (SDK)          the stream ends, the others go on
+│   ├── LocalError               this machine lacks something: no provider is to blame
 │   ├── SignInError              also when only one item was asked for
 │   │   └── SignedOutError       after one try with a new token
 │   ├── GoneError                404: counted, and the stream goes on
@@ -10,7 +11,8 @@ SyncError (SDK)
 │   ├── PagingError              the list cannot be trusted
 │   └── IncompleteError          the list is shorter than the provider says
 └── RetriableAPIError (SDK)      asked for again
-    └── BodyError                three times in all
+    ├── BodyError                three times in all
+    └── ContestedError           with a new token each time
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from singer_sdk.exceptions import ConfigurationError, FatalAPIError, RetriableAP
 __all__ = [
     "BodyError",
     "BusyError",
+    "ContestedError",
     "FatalAPIError",
     "GoneError",
     "IncompleteError",
+    "LocalError",
     "PagingError",
     "ProviderDownError",
     "RetriableAPIError",
@@ -31,6 +35,10 @@ __all__ = [
     "SyncError",
     "failure_type",
 ]
+
+
+class LocalError(FatalAPIError):
+    """This machine or its environment is not fit for a request: files, room, certificates, proxy."""
 
 
 class SignInError(FatalAPIError):
@@ -65,8 +73,12 @@ class BodyError(RetriableAPIError):
     """A 200 whose body is not the JSON or PDF that it claims to be."""
 
 
+class ContestedError(RetriableAPIError):
+    """Somebody else signs in with the same credentials, which ends this sync's tokens."""
+
+
 def failure_type(error: Exception) -> str:
     """Say who can mend it: "config" the user, "transient" time, "system" neither."""
-    if isinstance(error, (SignInError, ConfigurationError)):
+    if isinstance(error, (SignInError, LocalError, ConfigurationError)):
         return "config"
     return "transient" if isinstance(error, (ProviderDownError, BusyError, RetriableAPIError)) else "system"

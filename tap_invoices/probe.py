@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from tap_invoices import times
+from tap_invoices import machine, times
 from tap_invoices.auth import Auth
 from tap_invoices.connection import Connection
-from tap_invoices.errors import BodyError, FatalAPIError, RetriableAPIError, SyncError
+from tap_invoices.errors import BodyError, FatalAPIError, LocalError, RetriableAPIError, SyncError
 from tap_invoices.retry import TRANSPORT_ERRORS, describe
 
 if TYPE_CHECKING:
@@ -58,15 +57,11 @@ class Probe(Connection):
 
     def __init__(self, provider: Provider, config: Mapping[str, Any], logger: logging.Logger) -> None:
         super().__init__(provider, config, logger)
+        self.auth = _Unrenewed(self.auth)
         if "page_size" in self.settings:
             self.settings["page_size"] = min(self.settings["page_size"], _ROWS)
         self.ahead = timedelta()
         """By how much the provider's clock is ahead of this machine's."""
-
-    @cached_property
-    @override
-    def auth(self) -> Auth:
-        return _Unrenewed(super().auth)
 
     @override
     def run(self, retry: Retry, attempt: Callable[[], R], *, is_item: bool = False) -> R:
@@ -81,7 +76,7 @@ class Probe(Connection):
         """
         try:
             response = super().send(request)
-        except TRANSPORT_ERRORS as error:
+        except (LocalError, *TRANSPORT_ERRORS) as error:
             raise UnusableError(self.explain(error, str(request.url))) from None
         date = times.from_http(response.headers.get("Date"))
         if date is not None:
@@ -116,7 +111,7 @@ class Probe(Connection):
         for sign, sentence in _TLS_FAULTS.items():
             if "TLS" in cause and sign in text:
                 return sentence.format(**words)
-        if "`" in cause:  # it names the setting that helps
+        if "`" in cause or machine.fault(error):  # it says what helps
             return cause
         return f"{cause}: {_CURES.get(cause, _OTHER_CURE).format(**words)}"
 

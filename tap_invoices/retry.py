@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,8 +15,16 @@ import backoff
 import requests
 import urllib3
 
-from tap_invoices import times
-from tap_invoices.errors import BodyError, BusyError, FatalAPIError, ProviderDownError, RetriableAPIError
+from tap_invoices import machine, times
+from tap_invoices.errors import (
+    BodyError,
+    BusyError,
+    ContestedError,
+    FatalAPIError,
+    LocalError,
+    ProviderDownError,
+    RetriableAPIError,
+)
 
 R = TypeVar("R")
 
@@ -30,6 +40,7 @@ LONGEST_ASKED = 10 * 365 * 86400.0
 """Seconds; a provider that asks to wait longer is taken to mean this."""
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
+_SECONDS = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
 
 
 class Retry:
@@ -45,6 +56,15 @@ class Retry:
         self._on_wait = on_wait
         self._broken_bodies = 0
         self._started = time.monotonic()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let the clock stand while a request waits to be sent: time in which nobody was asked is not used up."""
+        stopped = time.monotonic()
+        try:
+            yield
+        finally:
+            self._started += time.monotonic() - stopped
 
     def __call__(self, attempt: Callable[[], R]) -> R:
         """Return what the attempt returns.
@@ -66,7 +86,6 @@ class Retry:
         decorated = backoff.on_exception(
             self._waits,
             RETRIED,
-            max_time=max(0.0, self._seconds_left()),
             giveup=self._is_hopeless,
             on_backoff=self._announce,
             jitter=None,
@@ -84,16 +103,20 @@ class Retry:
         while True:
             jittered = wait * (1 + random.random() / 4)  # noqa: S311  (no secret)
             asked = retry_after(error)
-            error = yield jittered if asked is None else asked + jittered - wait
+            seconds = jittered if asked is None else asked + jittered - wait
+            error = yield min(seconds, self._seconds_left())
             wait = min(2 * wait, LONGEST_WAIT)
 
     def _is_hopeless(self, error: Exception) -> bool:
         if isinstance(error, BodyError):
             self._broken_bodies += 1
             return self._broken_bodies >= BODY_TRIES
+        if machine.fault(error):
+            return True
         if isinstance(error, _NEVER_PASS) and _HANDSHAKE_CUT_SHORT.isdisjoint(_names(error)):
             return True
-        return (retry_after(error) or 0) > self._seconds_left()
+        left = self._seconds_left()
+        return left <= 0 or (retry_after(error) or 0) > left
 
     def _seconds_left(self) -> float:
         return self._max_seconds - (time.monotonic() - self._started)
@@ -110,6 +133,8 @@ class Retry:
         reason = describe(error)
         if isinstance(error, BodyError):
             return FatalAPIError(f"{reason}, {self._broken_bodies} times")
+        if machine.fault(error):
+            return LocalError(reason)
         asked = retry_after(error)
         if asked is not None and asked > self._seconds_left():
             until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
@@ -117,6 +142,8 @@ class Retry:
             return BusyError(f"{reason}; {asks}")
         status = _status(error)
         message = f"{reason}, tried for {time.monotonic() - self._started:.0f} seconds"
+        if isinstance(error, ContestedError):
+            return BusyError(message)
         if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ProviderDownError(message)
         return BusyError(message)
@@ -126,6 +153,8 @@ def describe(error: Exception) -> str:
     """Say in a few words what happened, without addresses, bodies or other data."""
     if isinstance(error, (RetriableAPIError, FatalAPIError)):
         return str(error)
+    if fault := machine.fault(error):
+        return fault
     names = _names(error)
     for name, words in _WORDS.items():
         if name in names:
@@ -135,12 +164,7 @@ def describe(error: Exception) -> str:
 
 def _names(error: Exception) -> set[str]:
     """Return the names of an error's classes, and of those that led to it."""
-    chain, seen = [error], error
-    while (cause := seen.__cause__ or seen.__context__) is not None and cause not in chain:
-        chain.append(cause)  # type: ignore[arg-type]
-        seen = cause  # type: ignore[assignment]
-    chain += [reason for link in chain if isinstance(reason := getattr(link, "reason", None), Exception)]
-    return {cls.__name__ for link in chain for cls in type(link).__mro__}
+    return {cls.__name__ for link in machine.causes(error) for cls in type(link).__mro__}
 
 
 _WORDS = {
@@ -170,7 +194,7 @@ def retry_after(error: Exception) -> float | None:
     response = getattr(error, "response", None)
     if response is None or (value := response.headers.get("Retry-After")) is None:
         return None
-    if value.strip().isdecimal():
+    if _SECONDS.fullmatch(value.strip()):
         seconds = float(value)
     elif at := times.from_http(value):
         now = times.from_http(response.headers.get("Date")) or datetime.now(UTC)

@@ -19,6 +19,7 @@ from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
 from tap_invoices.feed import Feeds
 from tap_invoices.ledger import Ledger, LedgerError
+from tap_invoices.probe import Probe
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.state import check_versions
 from tap_invoices.writer import BufferedWriter
@@ -44,7 +45,7 @@ class TapInvoices(CommandLineTap):
     message_writer_class = BufferedWriter
     message_writer: BufferedWriter
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the SDK's, and one more)
         self,
         *,
         config: Any = None,
@@ -52,6 +53,7 @@ class TapInvoices(CommandLineTap):
         state: Any = None,
         parse_env_config: bool = False,
         validate_config: bool = True,  # noqa: ARG002  (always: a bad setting is told before any request)
+        connection_class: type[Connection] = Connection,
         **kwargs: Any,
     ) -> None:
         merged = settings.without_nulls(copy.deepcopy(dict(config or {})))
@@ -59,8 +61,13 @@ class TapInvoices(CommandLineTap):
             self.append_builtin_config(self.config_jsonschema)
             merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))
         self.failures: dict[str, str] = {}
+        self.connections: dict[str, Connection] = {}
         super().__init__(config=merged, catalog=catalog, state=state, validate_config=True, **kwargs)
         self._refuse_partial_batches()
+        # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
+        self.connections.update(
+            {p.name: connection_class(p, self.config, self.logger) for p in PROVIDERS if p.is_on(self.config)}
+        )
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -130,11 +137,6 @@ class TapInvoices(CommandLineTap):
     # What the streams share
 
     @cached_property
-    def connections(self) -> dict[str, Connection]:
-        """One for each provider that is on."""
-        return {p.name: Connection(p, self.config, self.logger) for p in PROVIDERS if p.is_on(self.config)}
-
-    @cached_property
     def feeds(self) -> Feeds:
         """What fetches ahead of the thread that writes."""
         return Feeds(self.streams.values())
@@ -147,7 +149,7 @@ class TapInvoices(CommandLineTap):
     def secrets(self) -> set[str]:
         """Return what must never show: secret settings, and tokens minted on the way."""
         found = set(settings.secrets(self.config_jsonschema, self._config))
-        for connection in self.__dict__.get("connections", {}).values():
+        for connection in self.connections.values():
             found |= connection.secrets
         return found
 
@@ -167,9 +169,10 @@ class TapInvoices(CommandLineTap):
             self._summarise()
         return not self.failures
 
+    @classmethod
     @override
-    def try_out(self) -> bool:
-        return check.passes(self)
+    def try_out(cls, **given: Any) -> bool:
+        return check.passes(cls(**given, connection_class=Probe))
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -214,5 +217,5 @@ class TapInvoices(CommandLineTap):
 
     def close(self) -> None:
         """Let go of threads and connections; a process that ends need not."""
-        for connection in self.__dict__.get("connections", {}).values():
+        for connection in self.connections.values():
             connection.close()

@@ -88,12 +88,12 @@ def bookmark(time: datetime) -> str:
 
 
 def from_http(value: str | None) -> datetime | None:
-    """Read an HTTP date, as in the ``Date`` and ``Retry-After`` headers; None if it is none."""
+    """Read an HTTP date, as in the ``Date`` and ``Retry-After`` headers, in UTC; None if it is none that exists."""
     try:
         time = parsedate_to_datetime(value or "")
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):  # the parser lets its own arithmetic fail
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def latest(*values: str | int | Decimal | None) -> str | None:

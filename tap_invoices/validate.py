@@ -30,6 +30,8 @@ _AT_LEAST = {
 _ABOVE_ZERO = ("request_timeout", "requests_per_second")
 _MOST = 1_000_000
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
+_VERSION = re.compile(r"/v\d+/")
+_VERSION_AT_END = re.compile(r"(?:/api)?/v\d+(?:/[a-z/]*invoices?)?/*$")
 _NOUNS = {"object": "an object", "array": "an array", "integer": "a whole number", "number": "a number"}
 
 
@@ -113,6 +115,8 @@ def _provider(provider: Provider, config: Mapping[str, Any]) -> Iterator[str]:
             yield f"`{path}` is required for {provider.title}"
         elif value and setting.name.endswith("_url"):
             yield from _url(path, value, allow_http=bool(config.get("allow_http")))
+            if setting.name == "api_url":
+                yield from _doubled_version(path, value, provider)
         elif value and setting.at_most and value > setting.at_most:
             yield f"`{path}` must be at most {setting.at_most}"
         elif value and setting.name == "token" and not _HEADER_TEXT.fullmatch(value):
@@ -131,6 +135,13 @@ def _url(path: str, value: str, *, allow_http: bool) -> Iterator[str]:
         yield f"`{path}` must be a plain URL, without user, query or fragment"
     elif parts.scheme == "http" and not (allow_http or _is_loopback(host)):
         yield f"`{path}` must be https://, or set `allow_http` to send credentials in the clear"
+
+
+def _doubled_version(path: str, value: str, provider: Provider) -> Iterator[str]:
+    """Refuse an end that the streams' paths begin with, which the API would answer as best it can."""
+    doubled = _VERSION_AT_END.search(value)
+    if doubled and any(_VERSION.search(stream.path) for stream in provider.streams):  # type: ignore[misc]
+        yield f"`{path}` must end before {doubled[0]}, which the tap adds itself"
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from tap_invoices import check
+from tap_invoices.probe import Probe
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests import faulty
@@ -38,7 +39,7 @@ def verdicts(caplog, make_catalog):
         catalog = None if select is None else make_catalog(config, select)
         caplog.clear()
         with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
-            tap = TapInvoices(config=config, catalog=catalog)
+            tap = TapInvoices(config=config, catalog=catalog, connection_class=Probe)
             caplog.clear()
             passed = check.passes(tap)
             tap.close()
@@ -125,7 +126,7 @@ def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_cat
     config = faulty.settings(box, "ibana", "matas")
     catalog = make_catalog(config, ["ibana_invoices"])
     with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
-        assert check.passes(TapInvoices(config=config, catalog=catalog))
+        assert check.passes(TapInvoices(config=config, catalog=catalog, connection_class=Probe))
     assert "matas: none of its streams is selected" in caplog.messages
     assert len(asked(box)) == 1
 
@@ -173,6 +174,25 @@ def test_a_refused_port(box, verdicts):
         "ibana: the connection is refused: check `ibana.api_url`, the port too",
         "matas_invoices: ok, 25 invoices",
     ]
+
+
+def test_a_proxy_of_no_use(verdicts, monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:9")
+    passed, [line] = verdicts({"ibana": {"api_url": "https://api.ibana.invalid", "token": "a-token"}})
+    assert not passed
+    assert line.startswith("ibana: the proxy that HTTPS_PROXY names in the environment needs a library for SOCKS")
+
+
+@pytest.mark.parametrize("setting", ["api_url", "auth_url"])
+def test_authorities_that_are_not_there(box, verdicts, monkeypatch, tmp_path, setting):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    config = faulty.settings(box, "covage")
+    config["covage"][setting] = "https://covage.invalid"
+    passed, [line] = verdicts(config)
+    assert not passed
+    assert line.startswith("covage: REQUESTS_CA_BUNDLE in the environment leads to no certificate authorities")
 
 
 def test_no_answer_in_time(box, verdicts):
@@ -315,7 +335,7 @@ def test_a_list_that_is_forbidden_fails_its_followers_too(box, verdicts):
 
 def test_a_wrong_path(box, verdicts):
     config = faulty.settings(box, "ibana")
-    config["ibana"]["api_url"] += "/v2"
+    config["ibana"]["api_url"] += "/elsewhere"
     passed, lines = verdicts(config)
     assert not passed
     assert lines == ["ibana_invoices: 404 for GET /v1/invoice: not found; if it is so for all, check `ibana.api_url`"]
@@ -337,6 +357,15 @@ def test_what_is_not_json(box, verdicts, action):
     assert not passed
     why = r"the body \(\d+ bytes\) is not JSON: check `ibana\.api_url`, for something else may answer there"
     assert re.fullmatch(f"ibana_invoices: {why}", lines[0])
+    assert len(asked(box)) == 1
+
+
+@pytest.mark.parametrize("provider", ["covage", "exsited"])
+def test_a_redirect_at_sign_in(box, verdicts, provider):
+    box.faults.add(provider=provider, path="token$", action={"redirect": f"{box.url}/elsewhere"})
+    passed, [line] = verdicts(faulty.settings(box, provider))
+    assert not passed
+    assert "answers the sign-in with a redirect (302), which is never followed: check the URLs" in line
     assert len(asked(box)) == 1
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_invoices.connection import Connection
 from tap_invoices.limiter import Limiter
 from tap_invoices.pool import Pool
 from tap_invoices.sandbox import Sandbox
@@ -90,6 +91,22 @@ def test_all_providers_are_asked_as_soon_as_one_stream_is_read(box):
         if stream.selected and stream.name != "covage_invoices":
             list(tap.feeds.read(stream))
     tap.close()
+
+
+def test_connections_are_made_once_and_in_the_main_thread(box, monkeypatch):
+    """With session and sign-in: what two threads make at the same time has two tokens, and a pace of its own."""
+    made, make = [], Connection.__init__
+
+    def noted(connection, provider, *rest):
+        made.append((provider.name, threading.current_thread()))
+        make(connection, provider, *rest)
+        assert {"session", "auth"} <= vars(connection).keys()
+
+    monkeypatch.setattr(Connection, "__init__", noted)
+    run = faulty.sync(faulty.settings(box))
+    assert not run.failures
+    assert sorted(name for name, _ in made) == sorted(faulty.PROVIDERS)
+    assert {thread for _, thread in made} == {threading.main_thread()}
 
 
 def test_a_slow_reader_gets_whole_lines(tmp_path):

@@ -640,3 +640,29 @@ def test_a_date_to_come_does_not_take_the_bookmark_past_the_provider_s_clock(box
     told = moment(bookmark(sync(settings(box, stream), select=[stream]), stream))
     assert told.date() == box.now.date()
     assert told <= box.now
+
+
+@pytest.mark.parametrize(
+    ("stream", "field"),
+    [("covage_invoices", "accounting_date"), ("ibana_invoices", "updatedAt"), ("exsited_invoices", "last_updated_on")],
+)
+def test_the_clock_of_the_first_answer_bounds_the_bookmark(box, sync, stream, field):
+    """What changes while the list is read may be on a page that has been read."""
+    clocks = []
+
+    def a_day_later(request):
+        box.clock_offset += 86400
+        if request.method == "GET":
+            clocks.append(box.now)
+
+    book = box.book(provider_of(stream))
+    book.token_seconds = 365 * 86400
+    book.change(
+        next(iter(book.invoices)), **{field: "2099-01-01" if field == "accounting_date" else "2099-01-01T00:00:00Z"}
+    )
+    box.on_request(a_day_later)
+    config = settings(box, stream)
+    config[provider_of(stream)]["page_size"] = 10
+    told = moment(bookmark(sync(config, select=[stream]), stream))
+    assert len(clocks) > 2
+    assert told.date() == clocks[0].date()

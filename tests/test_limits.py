@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import heapq
 import io
 import logging
+import os
 import re
 import socket
+import ssl
 import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
+from itertools import count, pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -260,6 +264,42 @@ def test_short_tokens_are_renewed_on_the_way(box, provider):
     assert {request.status for request in box.requests} == {200}
 
 
+def sign_in_beside(box, answers):
+    """Another program signs in before each of these requests to Exsited's list, which ends the tap's token."""
+    asked = count()
+
+    def elsewhere(request):
+        if request.path.endswith("/invoices") and next(asked) in answers:
+            box.expire_tokens("exsited")
+
+    box.on_request(elsewhere)
+    config = settings(box, "exsited", max_connections=1)
+    config["exsited"]["page_size"] = 10
+    return config
+
+
+def test_a_second_token_that_is_ended_is_told_and_asked_for_again_with_pauses(box, clock, caplog):
+    run = sync(sign_in_beside(box, range(1, 5)), streams=["exsited_invoices"])
+    assert not run.failures
+    assert len(run.keys("exsited_invoices")) == 25
+    assert len(clock.slept) == 2, "the first refusal costs no pause: tokens may end early"
+    assert caplog.text.count("somebody else signs in with the same credentials") == 2
+
+
+def test_another_program_that_never_stops_is_told_after_the_time_for_retries(box, clock):
+    run = sync(sign_in_beside(box, range(1, 10**6)), streams=["exsited_invoices"])
+    assert 595 < sum(clock.slept) < 601
+    assert "somebody else signs in with the same credentials" in run.failures["exsited_invoices"]
+    assert "does not accept" not in run.failures["exsited_invoices"]
+    assert not run.tap.connections["exsited"].down
+
+
+def test_a_token_that_never_worked_is_not_told_as_ended_by_somebody(box, clock):
+    run = sync(sign_in_beside(box, range(10**6)), streams=["exsited_invoices"])
+    assert clock.slept == []
+    assert "does not accept the credentials" in run.failures["exsited_invoices"]
+
+
 STREAMS_OF = {
     "covage": ["covage_invoices", "covage_invoice_documents"],
     "exsited": ["exsited_invoices", "exsited_invoice_details", "exsited_order_invoices", "exsited_invoice_documents"],
@@ -298,6 +338,9 @@ def for_ever(error):
         yield error
 
 
+LOCAL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS, errno.ENOENT)
+"""What is wrong with this machine, and stays so."""
+
 PASSING = [
     requests.ConnectTimeout(),
     requests.ReadTimeout(),
@@ -309,6 +352,11 @@ PASSING = [
     ConnectionResetError(),
     ConnectionRefusedError(),
     TimeoutError(),
+    OSError(errno.EHOSTUNREACH, "No route to host"),
+    OSError(errno.ENETUNREACH, "Network is unreachable"),
+    OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"),
+    socket.gaierror(2, "a number of the resolver's, which is the system's for a missing file"),
+    ssl.SSLEOFError(1, "a number of OpenSSL's, which is the system's for a missing permission"),
     *(answered(status) for status in (408, 425, 429, 500, 502, 503, 504, 507, 520, 599)),
 ]
 
@@ -367,6 +415,13 @@ def test_retry_after_is_obeyed(clock, form, status, seconds):
     assert asked, "it holds for all requests to the provider"
 
 
+@pytest.mark.parametrize(("value", "seconds"), [("3.5", 3.5), ("3.", 3), ("0.25", 0.25), (" 30.000 ", 30)])
+def test_retry_after_may_have_a_fraction(clock, value, seconds):
+    _, [(wait, _, asked)], _ = retry(clock, [answered(429, **{"Retry-After": value})])
+    assert seconds <= wait <= seconds + 1
+    assert asked
+
+
 def test_a_retry_after_date_without_a_date_header_counts_from_here(clock):
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=500), usegmt=True)
     _, [(wait, _, _)], _ = retry(clock, [answered(429, **{"Retry-After": until})])
@@ -390,7 +445,21 @@ def test_a_retry_after_longer_than_what_is_left_ends_it_too(clock):
     assert "asks to wait until" in str(outcome)
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Wed, 99 Foo 2026", "²"])
+NO_DATES = [
+    "Thu, 01 Jan 99999999999 00:00:00 GMT",
+    "Thu, 99999999999 Jan 2025 00:00:00 GMT",
+    "Thu, 01 Jan 2025 99999999999:00:00 GMT",
+    "Thu, 01 Jan 2025 00:00:00 +99999999999",
+    "Thu, 01 Jan 0000 00:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2300",
+    "Mon, 01 Jan 0001 00:00:00 +2300",
+    " , ",
+    "Thu,,,",
+]
+"""HTTP dates whose numbers no date has; the standard library's parser lets some of them fail, others pass."""
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5.0", "1e400", "Wed, 99 Foo 2026", "²", *NO_DATES])
 def test_a_retry_after_that_says_nothing_is_passed_over(clock, value):
     _, [(wait, _, _)], outcome = retry(clock, [answered(503, **{"Retry-After": value})])
     assert outcome == "answer"
@@ -420,7 +489,13 @@ def test_three_times_in_all_whatever_comes_between(clock):
 
 @pytest.mark.parametrize(
     "error",
-    [FatalAPIError("400"), SignInError("403"), requests.exceptions.SSLError(), requests.exceptions.InvalidHeader()],
+    [
+        FatalAPIError("400"),
+        SignInError("403"),
+        requests.exceptions.SSLError(),
+        requests.exceptions.InvalidHeader(),
+        *(OSError(number, os.strerror(number)) for number in LOCAL),
+    ],
     ids=repr,
 )
 def test_what_cannot_pass_is_not_tried_again(clock, error):
@@ -436,6 +511,34 @@ def test_reasons_hold_no_address_and_no_data(clock):
         _, [(_, reason, _)], _ = retry(clock, [error])
         assert "hidden" not in reason
         assert "example.com" not in reason
+
+
+def test_the_clock_stands_until_a_request_is_sent_and_while_it_waits_for_its_turn(box, clock, monkeypatch):
+    """Each time, more than the time for retries passes in the queue."""
+
+    @contextmanager
+    def slot(_limiter):
+        clock.now += 1000
+        yield
+
+    monkeypatch.setattr(Limiter, "slot", slot)
+    box.faults.add(provider="ibana", times=3, action={"status": 503})
+    run = sync(settings(box, "ibana", max_retry_seconds=600), streams=["ibana_invoices"])
+    assert not run.failures
+    assert len(clock.slept) == 3
+
+
+def test_the_clock_stands_while_others_sign_in(box, clock, monkeypatch):
+    """Who signs in has a time of its own for that."""
+    signed_in = connections.Connection.sign_in
+
+    def slow(self, *arguments, **named):
+        clock.now += 1000
+        return signed_in(self, *arguments, **named)
+
+    monkeypatch.setattr(connections.Connection, "sign_in", slow)
+    box.faults.add(provider="covage", path="invoice", times=2, action={"status": 503})
+    assert not sync(settings(box, "covage", max_retry_seconds=600), streams=["covage_invoices"]).failures
 
 
 # Over the wire
@@ -537,6 +640,12 @@ def test_a_body_is_limited_after_decompression():
     assert len(connections.read_body(response(packed, **unpacked), 2**20)) == 2**20
     with pytest.raises(FatalAPIError, match="larger than 0 MiB"):
         connections.read_body(response(packed, **unpacked), 2**20 - 1)
+
+
+def test_a_body_is_read_by_the_charset_that_it_names():
+    answer = response("façade".encode("iso-8859-1"))
+    answer.headers["Content-Type"] = "application/json; charset=iso-8859-1"
+    assert connections.read_body(answer).decode() == "façade"
 
 
 def test_the_limit_of_a_page_is_256_mib():

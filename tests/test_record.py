@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from singer_sdk.singerlib.messages import RecordMessage
 
-from tap_invoices.decode import decode
+from tap_invoices.decode import decode, to_utf8
 from tap_invoices.errors import BodyError
 from tap_invoices.record import RecordFitter
 from tap_invoices.writer import BufferedWriter
@@ -326,3 +326,25 @@ def test_a_lone_surrogate_costs_no_digits():
 def test_a_body_that_is_not_json_is_told(body):
     with pytest.raises(BodyError, match="not JSON"):
         decode(body)
+
+
+TEXT = '["Façade réparée", "€", "ok"]'
+
+
+@pytest.mark.parametrize("charset", ["windows-1252", "iso-8859-15", "utf-16", "utf-16-le", "utf-32-be", "cp1140"])
+def test_json_in_the_charset_that_is_named_is_read_by_it(charset):
+    for kind in (f"application/json; charset={charset}", f'text/json;Charset="{charset.upper()}"'):
+        assert decode(to_utf8(TEXT.encode(charset), kind)) == ["Façade réparée", "€", "ok"]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "iso-8859-1", "nonsense", "us-ascii"])
+def test_json_in_utf_8_is_read_whatever_it_is_called(charset):
+    body = TEXT.encode()
+    assert to_utf8(body, f"application/json; charset={charset}") is body
+    assert to_utf8(body, None) is body
+
+
+@pytest.mark.parametrize("charset", ["nonsense", "zlib", "euc-jp", "ascii"])
+def test_a_charset_that_does_not_help_is_named(charset):
+    with pytest.raises(BodyError, match=charset if charset != "ascii" else "not JSON in UTF-8"):
+        decode(to_utf8(TEXT.encode("windows-1252"), f"application/json; charset={charset}"))

@@ -235,6 +235,20 @@ def test_bad_settings_are_refused_by_name(more, name):
     assert f"`{name}`" in line
 
 
+@pytest.mark.parametrize(
+    ("provider", "end"),
+    [
+        *((provider, end) for provider in ("covage", "exsited") for end in ("/api/v1", "/api/v3/", "/api/v1/invoice/")),
+        *((provider, end) for provider in ("ibana", "i3dnet") for end in ("/v1", "/v3/", "/v3/account/invoice")),
+    ],
+)
+def test_a_root_that_ends_where_the_tap_begins_is_refused(provider, end):
+    [line] = faults({provider: {**GOOD[provider], "api_url": f"https://api.example.com/root{end}"}})
+    assert line == f"`{provider}.api_url` must end before {end}, which the tap adds itself"
+    assert faults({provider: {**GOOD[provider], "api_url": "https://api.example.com/v1/root"}}) == []
+    assert faults({"matas": {**GOOD["matas"], "api_url": "https://api.example.com/api/v1"}}) == []
+
+
 def test_every_fault_is_told_on_a_line_of_its_own():
     config = {**MATAS, "start_date": 5, "one": 1, "two": 2, "ibana": {"three": 3, "page_size": "x"}}
     lines = faults(config)

@@ -169,7 +169,7 @@ def _sign_in(settings: Mapping[str, Any], connection: Connection) -> TokenAuth:
     body = {name: settings[name] for name in ("client_id", "client_secret", "redirect_uri")}
     url = f"{settings['api_url'].rstrip('/')}/api/v1/oauth2/token"
     request = HTTPRequest(url, method="POST", data={"grant_type": "client_credentials", **body})
-    return TokenAuth(lambda: connection.sign_in(request, as_json=True))
+    return TokenAuth(lambda: connection.sign_in(request, as_json=True), alone=True)
 
 
 EXSITED = Provider(
