@@ -188,7 +188,7 @@ def test_a_date_time_without_an_offset_counts_as_utc(moment):
     assert instant(shown) == moment.replace(tzinfo=UTC)
 
 
-@given(st.integers(1, 4_000_000_000), st.booleans())
+@given(st.integers(100_000_000, 4_000_000_000), st.booleans())
 def test_seconds_since_1970_become_a_date_time(seconds, as_text):
     shown, _ = read("moment", str(seconds) if as_text else seconds)
     assert instant(shown).timestamp() == seconds
@@ -197,6 +197,12 @@ def test_seconds_since_1970_become_a_date_time(seconds, as_text):
 @pytest.mark.parametrize("nothing", [pytest.param(0, id="number"), "0", Decimal("0.0")])
 def test_second_0_is_no_time(nothing):
     assert read("moment", nothing) == (None, None)
+
+
+@pytest.mark.parametrize("digits", ["2025", "202501", "20250131", "99991231", "20250131120000"])
+@pytest.mark.parametrize("kind", [str, int])
+def test_a_year_or_a_date_without_hyphens_is_no_time_of_1970(digits, kind):
+    assert read("moment", kind(digits)) == (None, {"moment": kind(digits)})
 
 
 @pytest.mark.parametrize(
