@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
@@ -14,8 +14,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 
 
-def parse(value: str) -> datetime:
-    """Read an RFC 3339 time or a plain date; without an offset it counts as UTC.
+def parse(value: str, zone: tzinfo = UTC) -> datetime:
+    """Read an RFC 3339 time or a plain date; without an offset it counts as of the zone.
 
     Raises:
         ValueError: If it is neither.
@@ -24,7 +24,7 @@ def parse(value: str) -> datetime:
         msg = "not an RFC 3339 time"
         raise ValueError(msg)
     time = datetime.fromisoformat(value.upper())
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def rfc3339(time: datetime) -> str:
