@@ -12,7 +12,6 @@ import sys
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -23,13 +22,10 @@ from tap_invoices import writer
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
-from tests.faulty import STREAMS, Run, fresh_seeds, provider_of, settings, sync
+from tests.faulty import SPAN, STREAMS, Run, fresh_seeds, provider_of, settings, shuffle_dates, sync
 from tests.test_every_stream import sent_invoices
 
 PACKAGE = str(Path(tap_invoices.__file__).parent)
-YEARS = timedelta(days=5 * 365)
-"""How far dates lie back: most of them before every lookback."""
-
 FAILS = {"status": 400}
 BREAKS_OFF = {"retry_after": "86400"}
 
@@ -105,31 +101,13 @@ class History:
         self.config[self.provider]["max_connections"] = at_once
         if self.provider != "matas":
             self.config[self.provider]["page_size"] = page_size
-        for key in list(self.book.invoices):
-            self.book.change(key, **self._shuffled(self.book.invoices[key]))
-
-    def _shuffled(self, row):
-        """Return dates that tell nothing of each other, and for Exsited an order and an account of any age."""
-        at = self._box.now - YEARS * self.dice.random()
-        later = at + timedelta(days=self.dice.randrange(1, 30))
-        stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if self.provider == "covage":
-            return {"accounting_date": stamp[:10]}
-        if self.provider == "matas":
-            return {"invoice_date": stamp, "payment_date": row["payment_date"] and later.isoformat()}
-        if self.provider == "i3dnet":
-            paid = row["paymentDate"] and int(later.timestamp())
-            return {"creationDate": int(at.timestamp()), "paymentDate": paid}
-        if self.provider == "ibana":
-            return {"updatedAt": stamp}
-        owners = {name: f"{name}-{self.dice.randrange(5)}" for name in ("order_id", "account_id") if row.get(name)}
-        return {"last_updated_on": stamp, **owners}
+        shuffle_dates(self.book, self.provider, self.dice)
 
     def go_on(self):
         """Let the source change as providers do: a new invoice, and one of long ago, posted, paid or changed now."""
         self.book.add(self.dice.randrange(len(self.book.invoices)))
         if self.provider == "covage":
-            self.book.add(0, accounting_date=(self._box.now - YEARS / 2).date().isoformat())
+            self.book.add(0, accounting_date=(self._box.now - SPAN / 2).date().isoformat())
         elif self.provider in {"matas", "i3dnet"}:
             paid = {"matas": "payment_date", "i3dnet": "paymentDate"}[self.provider]
             self.book.pay(next(key for key in self.book.invoices if not self.book.invoices.peek(key)[paid]))
