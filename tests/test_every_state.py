@@ -91,7 +91,7 @@ class History:
         at_once: Requests in flight.
     """
 
-    def __init__(self, box, stream, seed, *, page_size=3, at_once=1):
+    def __init__(self, box, stream, seed, *, page_size, at_once=1):
         self.stream, self.provider, self._box = stream, provider_of(stream), box
         self.dice = Random(seed)
         self.book = box.book(self.provider)
@@ -155,8 +155,8 @@ class History:
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_every_state_is_one_to_go_on_from(stream, monkeypatch):
-    with Sandbox(invoices=10) as box:
-        history = History(box, stream, seed=2026)
+    with Sandbox(invoices=12) as box:
+        history = History(box, stream, seed=2026, page_size=2)
         breaks_off = {"after": 4, "times": None, "action": BREAKS_OFF}
         assert history.check(monkeypatch, [], breaks_off, moves=True)
         first = history.sync()

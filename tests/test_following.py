@@ -627,6 +627,30 @@ def test_a_list_without_a_date_gives_all_its_rows_at_every_sync(box, sync, strea
     assert first.keys(stream) == second.keys(stream) != []
 
 
+def test_a_bookmark_does_not_go_back(box, sync):
+    stream, book = "ibana_invoices", box.book("ibana")
+    config = settings(box, stream, lookback_days=4000)
+    first = sync(config, select=[stream])
+    newest = max(book.invoices, key=lambda key: book.invoices[key]["updatedAt"])
+    book.delete(newest)
+    second = sync(config, first.state, select=[stream])
+    assert second.records[stream]
+    assert bookmark(second, stream) == bookmark(first, stream)
+
+
+def test_the_first_answer_s_clock_bounds_the_bookmark(box, sync):
+    """What changes while the list is read may lie behind pages that were read before."""
+    stream, book = "ibana_invoices", box.book("ibana")
+    began = box.now
+    box.on_request(lambda _request: setattr(box, "clock_offset", box.clock_offset + 3600))
+    book.change(next(iter(book.invoices)), updatedAt=(began + timedelta(days=30)).isoformat())
+    config = settings(box, stream)
+    config["ibana"] |= {"page_size": 3, "max_connections": 1}
+    done = sync(config, select=[stream])
+    assert len(box.requests) > 3
+    assert timedelta(minutes=50) < moment(bookmark(done, stream)) - began < timedelta(minutes=70)
+
+
 @pytest.mark.parametrize(
     ("stream", "field"),
     [("covage_invoices", "accounting_date"), ("ibana_invoices", "updatedAt"), ("exsited_invoices", "last_updated_on")],
