@@ -148,7 +148,7 @@ MUTANTS = (
             failed = {}""", FOLLOWING),
     Mutant("only the first shrink is read again", "listing.py", "if paginator.moved and (is_first or brought_rows):", "if paginator.moved and is_first:", COVAGE),
     Mutant("days begin in UTC everywhere", "providers/matas.py", '    zone = ZoneInfo("Europe/Amsterdam")\n', "", "tests/providers/test_matas.py"),
-    Mutant("amounts in maps are written as Python does", "tap.py", "maps.keep_amounts_exact(self.mapper)", "pass", "tests/test_targets.py -k amounts_as_their_digits"),
+    Mutant("amounts in maps are written as Python does", "maps.py", 'return f"{value:f}"', "return str(value)", "tests/test_record.py"),
     Mutant("links are followed", "providers/covage.py", 'return parse_qs(urlsplit(next_page).query)["cursor"][0]',
            "return next_page", FAULTS),
 )  # fmt: skip

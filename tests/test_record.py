@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from singer_sdk.singerlib.messages import RecordMessage
 
+from tap_invoices import maps
 from tap_invoices.decode import decode
 from tap_invoices.errors import BodyError
 from tap_invoices.record import RecordFitter
@@ -131,6 +132,22 @@ def test_what_is_no_number_is_kept_elsewhere(odd):
 @pytest.mark.parametrize("odd", ["1.5", "1e400", "x", False])
 def test_what_is_no_whole_number_is_kept_elsewhere(odd):
     assert read("integer", odd) == (None, {"integer": odd})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Decimal("0E-7"), "0.0000000"),
+        (Decimal("1E-8"), "0.00000001"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("-0.00"), "-0.00"),
+        (Decimal("1E+999999"), "1E+999999"),
+        (12, "12"),
+        (None, None),
+    ],
+)
+def test_str_in_a_stream_map_writes_plain_digits(value, text):
+    assert maps.text(value) == text
 
 
 # Texts, booleans, nothing
