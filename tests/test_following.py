@@ -407,6 +407,16 @@ def test_items_that_seem_gone_in_a_long_row_are_asked_for_once_more(sync):
     assert "failed" not in second.bookmark("matas_invoice_details")
 
 
+def test_an_item_that_comes_in_between_ends_a_row_of_404s(sync):
+    with Sandbox(invoices=60) as box:
+        for after in (5, 21):
+            path = FOLLOWERS["matas_invoice_details"]
+            box.faults.add(path=path, after=after, times=15, action={"status": 404})
+        done = sync({**settings(box, "matas"), "max_connections": 1}, select=["matas_invoice_details"])
+    assert done.account("matas_invoice_details").gone == 30
+    assert "failed" not in done.bookmark("matas_invoice_details")
+
+
 @pytest.mark.parametrize("body", ['{"message": "Too Many Attempts."}', "{}", "another"])
 def test_an_answer_that_is_not_the_invoice_that_was_asked_for_is_none(box, sync, no_waits, body):  # noqa: ARG001
     stream = "matas_invoice_details"
