@@ -6,7 +6,7 @@ Text of one width sorts as time does, which is how both the SDK and this module 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -59,6 +59,7 @@ class Bookmark:
         incremental: Whether this sync goes by the bookmark; a full table neither reads nor moves it.
         began: Tells when the sync began, by the provider's clock.
         beside: Tells what the provider keeps beside a value.
+        zone: Where a start date without an offset begins.
     """
 
     def __init__(  # noqa: PLR0913  (each by its name)
@@ -70,8 +71,10 @@ class Bookmark:
         began: Callable[[], datetime],
         beside: Callable[[str], Mapping[str, Any]],
         incremental: bool,
+        zone: tzinfo = UTC,
     ) -> None:
         self._began = began
+        self._zone = zone
         self._beside = beside
         self._key = key if incremental else None
         self._is_date = key is not None and properties[key].get("format") == _DATE
@@ -100,8 +103,11 @@ class Bookmark:
         return value if value is None or self._is_date else times.rfc3339(times.parse(value))
 
     def first(self, start_date: str | None) -> str | None:
-        """Return the start date in the form that bookmarks have."""
-        return self.normalise(times.rfc3339(times.parse(start_date))) if start_date else None
+        """Return the start date in the form that bookmarks have; None for all that there is."""
+        try:
+            return self.normalise(times.rfc3339(times.parse(start_date, self._zone))) if start_date else None
+        except OverflowError:  # the first day of all, where it begins before UTC's
+            return None
 
     def start(self, start_date: str | None, lookback_days: int, value: str | None = None) -> str | None:
         """Return from where to read: the bookmark less the lookback, but nothing before the start date; None for all.

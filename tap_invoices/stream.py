@@ -7,7 +7,7 @@ import time
 from abc import ABC
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -59,6 +59,8 @@ class InvoiceStream(ApiStream, ABC):
 
     primary_keys: Sequence[str]
     replication_key: str | None = None
+    zone: ClassVar[tzinfo] = UTC
+    """Where the provider's days begin, and with them a start date without an offset."""
     schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
 
@@ -186,6 +188,7 @@ class InvoiceStream(ApiStream, ABC):
             began=lambda: self.connection.now,
             beside=self.beside_bookmark,
             incremental=self.replication_method == "INCREMENTAL",
+            zone=self.zone,
         )
 
     def beside_bookmark(self, value: str) -> Mapping[str, Any]:  # noqa: ARG002

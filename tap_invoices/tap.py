@@ -13,7 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator
 from typing_extensions import override
 
-from tap_invoices import check, redact, settings, terminal, validate
+from tap_invoices import check, maps, redact, settings, terminal, validate
 from tap_invoices.cli import CommandLineTap
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
@@ -85,6 +85,11 @@ class TapInvoices(CommandLineTap):
     def load_state(self, state: dict[str, Any]) -> None:
         check_versions(state)
         super().load_state(state)
+
+    @override
+    def setup_mapper(self) -> None:
+        super().setup_mapper()
+        maps.keep_amounts_exact(self.mapper)
 
     # Streams
 

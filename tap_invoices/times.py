@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_SECONDS = 50_000_000_000
-"""About the year 3554; what is larger is more likely milliseconds than a date."""
+_LEAST_SECONDS, _MOST_SECONDS = 100_000_000, 50_000_000_000
+"""From 1973 to about 3554: what is smaller is a year or a date without its hyphens, what is larger milliseconds."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 
 
-def parse(value: str) -> datetime:
-    """Read an RFC 3339 time or a plain date; without an offset it counts as UTC.
+def parse(value: str, zone: tzinfo = UTC) -> datetime:
+    """Read an RFC 3339 time or a plain date; without an offset it counts as of the zone.
 
     Raises:
         ValueError: If it is neither.
@@ -24,7 +24,7 @@ def parse(value: str) -> datetime:
         msg = "not an RFC 3339 time"
         raise ValueError(msg)
     time = datetime.fromisoformat(value.upper())
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def rfc3339(time: datetime) -> str:
@@ -35,7 +35,7 @@ def rfc3339(time: datetime) -> str:
 def to_utc(value: str | int | Decimal) -> str | None:
     """Return a provider's time in UTC with ``Z``; what already is so stays as it came.
 
-    Numbers are seconds since 1970, and 0 is no time.
+    Numbers, and texts of digits, are seconds since 1970, and 0 is no time.
 
     Raises:
         ValueError: If it cannot be read as a time.
@@ -44,7 +44,7 @@ def to_utc(value: str | int | Decimal) -> str | None:
         return _from_epoch(value)
     if not value:
         return None
-    if value.isdecimal():
+    if value.isascii() and value.isdecimal():
         return _from_epoch(int(value))
     if _CANONICAL.fullmatch(value):
         datetime.fromisoformat(value)  # which refuses the 30th of February
@@ -55,7 +55,7 @@ def to_utc(value: str | int | Decimal) -> str | None:
 def _from_epoch(seconds: int | Decimal) -> str | None:
     if not seconds:
         return None
-    if not -_MOST_SECONDS < seconds < _MOST_SECONDS:
+    if not _LEAST_SECONDS <= seconds < _MOST_SECONDS:
         msg = "not a number of seconds since 1970"
         raise ValueError(msg)
     return rfc3339(_EPOCH + timedelta(microseconds=int(seconds * 1_000_000)))

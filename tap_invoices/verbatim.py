@@ -40,8 +40,10 @@ _HINTS = {
     b"z": re.compile(rb'z(?<=\d\dz)"'),
 }
 """What such a time holds beside colons, by its first character, for which a page is searched twice as fast."""
-_ESCAPED_HINT = re.compile(rb"\\u00(?:2[0bBdD]|7[4aA])")
-"""The same as escapes, which JSON allows."""
+_ESCAPED = re.compile(rb"\\u00(?:2[0bBdDeE]|3[0-9aA]|[57](?:4|[aA]))")
+"""Any character of a time as an escape, which JSON allows."""
+_TOO_FINE = re.compile(rb'Z(?<=\d{7}Z)"')
+"""More digits than microseconds have: decoding rounds them, and a bookmark may not lie after its record."""
 _END = f',"{ADDITIONAL}":null}}'.encode()
 _PIECE = 4 * 1024
 """Bytes of a page that are looked at together; larger pieces leave holes in the heap, of 15 MB in all."""
@@ -128,8 +130,8 @@ def _check_text(body: bytes) -> None:
 
 
 def _has_time_to_rewrite(body: bytes) -> bool:
-    """Tell whether a time may be in the body that is not of the form ``2025-01-31T12:00:00Z``."""
-    if b"\\" in body and _ESCAPED_HINT.search(body):
+    """Tell whether a time may be in the body that is not of the form ``2025-01-31T12:00:00Z``, or not as exact."""
+    if (b"\\" in body and _ESCAPED.search(body)) or _TOO_FINE.search(body):
         return True
     is_hinted = any(first in body and pattern.search(body) for first, pattern in _HINTS.items())
     return is_hinted and _TIME_TO_REWRITE.search(body) is not None

@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +80,31 @@ class Clock:
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.now += seconds
+
+
+SPAN = timedelta(days=5 * 365)
+"""How far the dates of a shuffled book lie back: most of them before every lookback."""
+
+
+def shuffle_dates(book, provider, dice):
+    """Date a book's invoices over years in any order, and give Exsited's orders and accounts invoices of any age."""
+    for key in list(book.invoices):
+        at = book.now() - SPAN * dice.random()
+        book.change(key, **_dated(provider, book.invoices[key], at, dice))
+
+
+def _dated(provider, row, at, dice):
+    stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if provider == "covage":
+        return {"accounting_date": stamp[:10]}
+    if provider == "matas":
+        return {"invoice_date": stamp, "payment_date": row["payment_date"] and stamp}
+    if provider == "ibana":
+        return {"updatedAt": stamp}
+    if provider == "i3dnet":
+        return {"creationDate": int(at.timestamp()), "paymentDate": row["paymentDate"] and int(at.timestamp())}
+    owners = {name: f"{name}-{dice.randrange(5)}" for name in ("order_id", "account_id") if row.get(name)}
+    return {"last_updated_on": stamp, **owners}
 
 
 def provider_of(stream):

@@ -164,6 +164,20 @@ MUTANTS = (
     Mutant("another invoice is an answer", "follow.py", "(own_id == due.id or own_id not in self.due)", "True", FOLLOWING),
     Mutant("too long a wait is an item's failure", "follow.py", "except (SignInError, ProviderDownError, BusyError):",
            "except (SignInError, ProviderDownError):", FAULTS),
+    Mutant("a CR stands inside a verbatim row", "verbatim.py", ' or b"\\r" in body', "", VERBATIM),
+    Mutant("times are rounded up into the bookmark", "verbatim.py", " or _TOO_FINE.search(body)", "", VERBATIM),
+    Mutant("escapes hide a time", "verbatim.py", '(b"\\\\" in body and _ESCAPED.search(body))', "False", VERBATIM),
+    Mutant("a year is a time of 1970", "times.py", "_LEAST_SECONDS, _MOST_SECONDS = 100_000_000,", "_LEAST_SECONDS, _MOST_SECONDS = 1,", "tests/test_record.py"),
+    Mutant("a bookmark may go back", "state.py", 'moved = max(new or "", self._old or "")', 'moved = new or self._old or ""', FOLLOWING),
+    Mutant("the clock of the last answer counts", "connection.py", "if self._started_at is None:", "if True:", FOLLOWING),
+    Mutant("undated rows count as those before", "providers/covage.py", 'if "" < each <= day)', "if each <= day)", COVAGE),
+    Mutant("a success in between ends no row of 404s", "follow.py", """            reasons.clear()
+            self._gone_in_a_row.clear()
+            failed = {}""", """            reasons.clear()
+            failed = {}""", FOLLOWING),
+    Mutant("only the first shrink is read again", "listing.py", "if paginator.moved and (is_first or brought_rows):", "if paginator.moved and is_first:", COVAGE),
+    Mutant("days begin in UTC everywhere", "providers/matas.py", '    zone = ZoneInfo("Europe/Amsterdam")\n', "", "tests/providers/test_matas.py"),
+    Mutant("amounts in maps are written as Python does", "maps.py", 'return f"{value:f}"', "return str(value)", "tests/test_record.py"),
     Mutant("links are followed", "providers/covage.py", 'return parse_qs(urlsplit(next_page).query)["cursor"][0]',
            "return next_page", FAULTS),
 )  # fmt: skip

@@ -407,6 +407,16 @@ def test_items_that_seem_gone_in_a_long_row_are_asked_for_once_more(sync):
     assert "failed" not in second.bookmark("matas_invoice_details")
 
 
+def test_an_item_that_comes_in_between_ends_a_row_of_404s(sync):
+    with Sandbox(invoices=60) as box:
+        for after in (5, 21):
+            path = FOLLOWERS["matas_invoice_details"]
+            box.faults.add(path=path, after=after, times=15, action={"status": 404})
+        done = sync({**settings(box, "matas"), "max_connections": 1}, select=["matas_invoice_details"])
+    assert done.account("matas_invoice_details").gone == 30
+    assert "failed" not in done.bookmark("matas_invoice_details")
+
+
 @pytest.mark.parametrize("body", ['{"message": "Too Many Attempts."}', "{}", "another"])
 def test_an_answer_that_is_not_the_invoice_that_was_asked_for_is_none(box, sync, no_waits, body):  # noqa: ARG001
     stream = "matas_invoice_details"
@@ -625,6 +635,30 @@ def test_a_list_without_a_date_gives_all_its_rows_at_every_sync(box, sync, strea
     first = sync(settings(box, stream, start_date="2026-01-01"), select=[stream])
     second = sync(settings(box, stream), first.state, select=[stream])
     assert first.keys(stream) == second.keys(stream) != []
+
+
+def test_a_bookmark_does_not_go_back(box, sync):
+    stream, book = "ibana_invoices", box.book("ibana")
+    config = settings(box, stream, lookback_days=4000)
+    first = sync(config, select=[stream])
+    newest = max(book.invoices, key=lambda key: book.invoices[key]["updatedAt"])
+    book.delete(newest)
+    second = sync(config, first.state, select=[stream])
+    assert second.records[stream]
+    assert bookmark(second, stream) == bookmark(first, stream)
+
+
+def test_the_first_answer_s_clock_bounds_the_bookmark(box, sync):
+    """What changes while the list is read may lie behind pages that were read before."""
+    stream, book = "ibana_invoices", box.book("ibana")
+    began = box.now
+    box.on_request(lambda _request: setattr(box, "clock_offset", box.clock_offset + 3600))
+    book.change(next(iter(book.invoices)), updatedAt=(began + timedelta(days=30)).isoformat())
+    config = settings(box, stream)
+    config["ibana"] |= {"page_size": 3, "max_connections": 1}
+    done = sync(config, select=[stream])
+    assert len(box.requests) > 3
+    assert timedelta(minutes=50) < moment(bookmark(done, stream)) - began < timedelta(minutes=70)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from singer_sdk.singerlib.messages import RecordMessage
 
+from tap_invoices import maps
 from tap_invoices.decode import decode, to_utf8
 from tap_invoices.errors import BodyError
 from tap_invoices.record import RecordFitter
@@ -133,6 +134,22 @@ def test_what_is_no_whole_number_is_kept_elsewhere(odd):
     assert read("integer", odd) == (None, {"integer": odd})
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Decimal("0E-7"), "0.0000000"),
+        (Decimal("1E-8"), "0.00000001"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("-0.00"), "-0.00"),
+        (Decimal("1E+999999"), "1E+999999"),
+        (12, "12"),
+        (None, None),
+    ],
+)
+def test_str_in_a_stream_map_writes_plain_digits(value, text):
+    assert maps.text(value) == text
+
+
 # Texts, booleans, nothing
 
 
@@ -188,7 +205,7 @@ def test_a_date_time_without_an_offset_counts_as_utc(moment):
     assert instant(shown) == moment.replace(tzinfo=UTC)
 
 
-@given(st.integers(1, 4_000_000_000), st.booleans())
+@given(st.integers(100_000_000, 4_000_000_000), st.booleans())
 def test_seconds_since_1970_become_a_date_time(seconds, as_text):
     shown, _ = read("moment", str(seconds) if as_text else seconds)
     assert instant(shown).timestamp() == seconds
@@ -197,6 +214,12 @@ def test_seconds_since_1970_become_a_date_time(seconds, as_text):
 @pytest.mark.parametrize("nothing", [pytest.param(0, id="number"), "0", Decimal("0.0")])
 def test_second_0_is_no_time(nothing):
     assert read("moment", nothing) == (None, None)
+
+
+@pytest.mark.parametrize("digits", ["2025", "202501", "20250131", "99991231", "20250131120000"])
+@pytest.mark.parametrize("kind", [str, int])
+def test_a_year_or_a_date_without_hyphens_is_no_time_of_1970(digits, kind):
+    assert read("moment", kind(digits)) == (None, {"moment": kind(digits)})
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.schema import SCHEMAS_DIR
 from tests.conftest import NOW
-from tests.faulty import DOCUMENTS, PROVIDERS, STREAMS, process, provider_of, settings
+from tests.faulty import DOCUMENTS, PROVIDERS, ROOT, STREAMS, Run, process, provider_of, settings
 from tests.loading import TARGET_JSONL, TARGETS, Project, duckdb_rows, jsonl_rows, pipe
 from tests.postgres import Postgres
 from tests.test_every_stream import STREAMS as KEYS
@@ -249,6 +250,22 @@ def test_stream_maps_into_json_lines(source, tmp_path):
         key: str(row["total"]) for key, row in book.invoices.items()
     }
     assert not any("invoice_address" in row for row in rows)
+
+
+def test_a_stream_map_writes_amounts_as_their_digits_and_keeps_nulls(tmp_path):
+    """The map that docs/targets.md gives, read from there."""
+    page = (ROOT / "docs/targets.md").read_text(encoding="utf-8")
+    config = yaml.safe_load(re.search(r"`(stream_maps: .*)`\.", page)[1])
+    amounts = [None, "", "0.00000001", "0.0000000", "121.00", "-12.50", "999999999999.99"]
+    with Sandbox(invoices=len(amounts)) as box:
+        book = box.book("exsited")
+        for key, amount in zip(book.invoices, amounts, strict=True):
+            book.change(key, total=amount)
+        done = process(tmp_path, settings(box, "exsited", **config), streams={"exsited_invoices"})
+    run = Run(done.stdout.splitlines())
+    [schema] = [message["schema"] for message in run.messages if message["type"] == "SCHEMA"]
+    assert schema["properties"]["total"]["type"] == ["string", "null"]
+    assert [row["total"] for row in run.records["exsited_invoices"]] == [amount or None for amount in amounts]
 
 
 def test_flattening_into_json_lines(source, tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from typing_extensions import override
 
@@ -27,6 +28,7 @@ class MatasStream(InvoiceStream):
     """A stream of Matas."""
 
     provider = "matas"
+    zone = ZoneInfo("Europe/Amsterdam")
     redirect_is_sign_in = True
 
 

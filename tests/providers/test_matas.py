@@ -47,6 +47,27 @@ def test_a_missing_scope_is_named(box, read):
     assert "scope `Invoices`" in read(LIST).failures[LIST]
 
 
+@pytest.mark.parametrize(
+    ("start_date", "first"),
+    [
+        ("0001-01-01", "31 December"),
+        ("2025-01-01", "1 January"),
+        ("2024-12-31T23:00:00Z", "1 January"),
+        ("2025-01-01T00:00:00Z", "1 July"),
+        ("2025-07-01", "1 July"),
+    ],
+)
+def test_a_start_date_begins_at_midnight_in_amsterdam(box, sync, start_date, first):
+    days = {"31 December": "2024-12-30T23:00", "1 January": "2024-12-31T23:00", "1 July": "2025-06-30T22:00"}
+    book = box.book("matas")
+    for key in list(book.invoices):
+        book.delete(key)
+    for day, at in days.items():
+        book.add(invoice_number=day, invoice_date=f"{at}:00.000000Z", payment_date=f"{at}:00.000000Z")
+    done = sync({**box.config("matas"), "start_date": start_date}, select=[DETAILS])
+    assert [key for (key,) in done.keys(DETAILS)] == list(days)[list(days).index(first) :]
+
+
 @pytest.mark.parametrize("body", ['{"data": []}', '["I220001"]', "null", '"text"'])
 def test_another_shape_is_an_error_and_no_end(box, read, no_waits, body):  # noqa: ARG001
     box.faults.add(path="/invoices$", times=None, action={"status": 200, "body": body})
