@@ -13,7 +13,7 @@ import requests
 from singer_sdk import RESTStream
 from typing_extensions import override
 
-from tap_invoices.errors import FatalAPIError, GoneError, RetriableAPIError, SignedOutError, SignInError
+from tap_invoices.errors import FatalAPIError, GoneError, RefusedError, RetriableAPIError, SignedOutError
 from tap_invoices.ledger import Account
 from tap_invoices.retry import RETRIED_STATUSES
 
@@ -130,8 +130,8 @@ class ApiStream(RESTStream[Any], ABC):
         if self.is_signed_out(response):
             raise SignedOutError(message)
         if status == HTTPStatus.FORBIDDEN:
-            raise SignInError(message)
-        if status == HTTPStatus.NOT_FOUND:
+            raise RefusedError(message)
+        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise GoneError(message)
         raise FatalAPIError(message)
 

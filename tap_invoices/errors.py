@@ -4,7 +4,9 @@ SyncError (SDK)
 ├── FatalAPIError (SDK)          the stream ends, the others go on
 │   ├── SignInError              also when only one item was asked for
 │   │   └── SignedOutError       after one try with a new token
-│   ├── GoneError                404: counted, and the stream goes on
+│   ├── RefusedError             of one item: kept as failed, and the stream goes on
+│   ├── LostError                the same
+│   ├── GoneError                404, 410: counted, and the stream goes on
 │   ├── ProviderDownError        the provider's other streams end too
 │   ├── BusyError                the provider asks for more patience than allowed
 │   ├── PagingError              the list cannot be trusted
@@ -23,8 +25,10 @@ __all__ = [
     "FatalAPIError",
     "GoneError",
     "IncompleteError",
+    "LostError",
     "PagingError",
     "ProviderDownError",
+    "RefusedError",
     "RetriableAPIError",
     "SignInError",
     "SignedOutError",
@@ -34,11 +38,19 @@ __all__ = [
 
 
 class SignInError(FatalAPIError):
-    """The provider refuses the credentials or the permission (401, 403, sign-in page)."""
+    """The provider refuses the credentials (401, sign-in page)."""
 
 
 class SignedOutError(SignInError):
     """The token is not good, or not any more (401, redirect to a sign-in page)."""
+
+
+class RefusedError(FatalAPIError):
+    """The provider refuses what was asked for to these credentials (403)."""
+
+
+class LostError(FatalAPIError):
+    """The request for one item used up its time on connection errors or 5xx."""
 
 
 class GoneError(FatalAPIError):
@@ -67,6 +79,6 @@ class BodyError(RetriableAPIError):
 
 def failure_type(error: Exception) -> str:
     """Say who can mend it: "config" the user, "transient" time, "system" neither."""
-    if isinstance(error, (SignInError, ConfigurationError)):
+    if isinstance(error, (SignInError, RefusedError, ConfigurationError)):
         return "config"
     return "transient" if isinstance(error, (ProviderDownError, BusyError, RetriableAPIError)) else "system"
