@@ -106,7 +106,7 @@ class ProviderCheck:
             else:
                 stream.fetch_item(Due(item, None))
         except GoneError:
-            return f"though there is nothing for {field} {item} (404); a sync passes over it"
+            return f"though there is nothing for {field} {item}; a sync passes over it"
         return f"asked for {field} {item}"
 
     def _skew(self) -> str | None:

@@ -18,9 +18,9 @@ from tap_invoices.errors import (
     ContestedError,
     FatalAPIError,
     GoneError,
+    RefusedError,
     RetriableAPIError,
     SignedOutError,
-    SignInError,
 )
 from tap_invoices.ledger import Account
 from tap_invoices.retry import RETRIED_STATUSES, Retry
@@ -175,8 +175,8 @@ class ApiStream(RESTStream[Any], ABC):
         if self.is_signed_out(response):
             raise SignedOutError(message)
         if status == HTTPStatus.FORBIDDEN:
-            raise SignInError(message)
-        if status == HTTPStatus.NOT_FOUND:
+            raise RefusedError(message)
+        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise GoneError(message)
         raise FatalAPIError(message)
 

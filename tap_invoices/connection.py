@@ -19,7 +19,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_p
 from tap_invoices import machine, times
 from tap_invoices import settings as _settings
 from tap_invoices.decode import decode, to_utf8
-from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError, SignInError
+from tap_invoices.errors import BodyError, FatalAPIError, LostError, ProviderDownError, RetriableAPIError, SignInError
 from tap_invoices.limiter import Limiter
 from tap_invoices.pool import Pool
 from tap_invoices.retry import RETRIED_STATUSES, Retry
@@ -34,9 +34,6 @@ R = TypeVar("R")
 
 PAGE_LIMIT = 256 * _settings.MEBIBYTE
 """Largest JSON body, in bytes after decompression."""
-
-_LOST_ITEMS = 3
-"""Items in a row that use up their time before the provider counts as down."""
 
 
 class Connection:
@@ -57,7 +54,6 @@ class Connection:
         self._started_at: datetime | None = None
         self._created_at = datetime.now(UTC)
         self.down: str | None = None
-        self._lost_in_a_row = 0
         self.proven: requests.PreparedRequest | None = None
         """The last request that was answered."""
         self.secrets: set[str] = set()
@@ -100,21 +96,22 @@ class Connection:
     def run(self, retry: Retry, attempt: Callable[[], R], *, is_item: bool = False) -> R:
         """Run a request, unless the provider is known to be down; remember if it is.
 
-        A provider is down when a list, or several items in a row, used up their time. One item alone may be broken.
+        A provider is down when the request for a list used up its time. One item alone may be broken.
         """
-        if self.down:
-            msg = f"{self.provider.title} is down: {self.down}"
-            raise ProviderDownError(msg)
+
+        def unless_down() -> R:
+            if self.down:
+                msg = f"{self.provider.title} is down: {self.down}"
+                raise ProviderDownError(msg)
+            return attempt()
+
         try:
-            result = retry(attempt)
+            return retry(unless_down)
         except ProviderDownError as error:
-            self._lost_in_a_row += 1
-            if is_item and self._lost_in_a_row < _LOST_ITEMS:
-                raise FatalAPIError(str(error)) from None
-            self.down = str(error)
+            if is_item and not self.down:
+                raise LostError(str(error)) from None
+            self.down = self.down or str(error)
             raise
-        self._lost_in_a_row = 0
-        return result
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
         """Send one request. An adapter follows no redirects and keeps no cookies; the body is left to be read.

@@ -16,8 +16,8 @@ import fsspec
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
+from tap_invoices.details import SingleStream
 from tap_invoices.errors import BodyError, FatalAPIError
-from tap_invoices.follow import FollowStream
 from tap_invoices.settings import MEBIBYTE
 from tap_invoices.spool import Spool
 from tap_invoices.stream import Batch
@@ -35,7 +35,7 @@ _LONGEST_NAME = 120
 """Bytes of a file's name, before what makes it unique."""
 
 
-class DocumentStream(FollowStream, ABC):
+class DocumentStream(SingleStream, ABC):
     """The PDF of each invoice that its list names."""
 
     selected_by_default = False

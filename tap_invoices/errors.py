@@ -5,7 +5,9 @@ SyncError (SDK)
 │   ├── LocalError               this machine lacks something: no provider is to blame
 │   ├── SignInError              also when only one item was asked for
 │   │   └── SignedOutError       after one try with a new token
-│   ├── GoneError                404: counted, and the stream goes on
+│   ├── RefusedError             of one item: kept as failed, and the stream goes on
+│   ├── LostError                the same
+│   ├── GoneError                404, 410: counted, and the stream goes on
 │   ├── ProviderDownError        the provider's other streams end too
 │   ├── BusyError                the provider asks for more patience than allowed
 │   ├── PagingError              the list cannot be trusted
@@ -27,8 +29,10 @@ __all__ = [
     "GoneError",
     "IncompleteError",
     "LocalError",
+    "LostError",
     "PagingError",
     "ProviderDownError",
+    "RefusedError",
     "RetriableAPIError",
     "SignInError",
     "SignedOutError",
@@ -42,11 +46,19 @@ class LocalError(FatalAPIError):
 
 
 class SignInError(FatalAPIError):
-    """The provider refuses the credentials or the permission (401, 403, sign-in page)."""
+    """The provider refuses the credentials (401, sign-in page)."""
 
 
 class SignedOutError(SignInError):
     """The token is not good, or not any more (401, redirect to a sign-in page)."""
+
+
+class RefusedError(FatalAPIError):
+    """The provider refuses what was asked for to these credentials (403)."""
+
+
+class LostError(FatalAPIError):
+    """The request for one item used up its time on connection errors or 5xx."""
 
 
 class GoneError(FatalAPIError):
@@ -79,6 +91,6 @@ class ContestedError(RetriableAPIError):
 
 def failure_type(error: Exception) -> str:
     """Say who can mend it: "config" the user, "transient" time, "system" neither."""
-    if isinstance(error, (SignInError, LocalError, ConfigurationError)):
+    if isinstance(error, (SignInError, RefusedError, LocalError, ConfigurationError)):
         return "config"
     return "transient" if isinstance(error, (ProviderDownError, BusyError, RetriableAPIError)) else "system"

@@ -29,7 +29,7 @@ class Account:
     """Left out, for being older than the bookmark."""
     failed: int = 0
     gone: int = 0
-    """404 for an invoice that the list named."""
+    """404 or 410 for an invoice that the list named."""
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0

@@ -119,7 +119,7 @@ def test_an_invoice_that_is_gone_is_no_fault(box, verdicts):
     box.faults.add(path=faulty.FOLLOWERS["matas_invoice_details"], action={"status": 404})
     passed, lines = verdicts(faulty.settings(box, "matas"))
     assert passed
-    assert lines[1].endswith("(404); a sync passes over it")
+    assert lines[1].endswith("; a sync passes over it")
 
 
 def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_catalog):
@@ -401,7 +401,7 @@ def test_a_clock_that_is_right_enough(box, verdicts):
 
 
 def test_what_nobody_thought_of_is_one_line_too(box, verdicts, monkeypatch):
-    monkeypatch.setattr("tap_invoices.follow.decode", lambda _: 1 // 0)
+    monkeypatch.setattr("tap_invoices.details.decode", lambda _: 1 // 0)
     passed, lines = verdicts(faulty.settings(box, "matas"))
     assert not passed
     assert lines[-1] == ("matas_invoice_details: unexpected ZeroDivisionError; TAP_INVOICES_LOGLEVEL=debug tells where")

@@ -11,7 +11,7 @@ import sys
 import pytest
 import yaml
 
-from tap_invoices import connection, follow, settings, spool, state, validate
+from tap_invoices import connection, failures, settings, spool, state, validate
 from tap_invoices.follow import FollowStream
 from tap_invoices.ledger import Account
 from tap_invoices.providers import PROVIDERS
@@ -27,7 +27,7 @@ FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 SECTIONS = ["Credentials", "Streams", "How incremental works", "Oddities", "Deletes, voids, credit notes", "Not known"]
 FIGURES = [
     ("README.md", f"(at most {state.MOST_FAILED})"),
-    ("README.md", f"{'twenty' if follow._ALIKE == 20 else follow._ALIKE} failures alike"),
+    ("README.md", f"{'twenty' if failures.ALIKE == 20 else failures.ALIKE} failures alike"),
     ("README.md", f"{'sixteen' if len(STREAMS) == 16 else len(STREAMS)} endpoints"),
     ("README.md", f"{'Ten' if sum(issubclass(s, FollowStream) for s in STREAMS) == 10 else '?'} streams follow a list"),
     ("docs/architecture.md", f"{spool.MEMORY // settings.MEBIBYTE} MiB"),

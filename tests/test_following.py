@@ -10,9 +10,10 @@ from urllib.parse import quote, unquote
 
 import pytest
 
+from tap_invoices.decode import decode
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import FOLLOWERS, LISTS, SUB_LISTS, provider_of
+from tests.faulty import DOCUMENTS, FOLLOWERS, LISTS, SUB_LISTS, provider_of
 
 LIST_OF = {
     "covage": "covage_invoices",
@@ -29,6 +30,7 @@ ITEM = {"covage": "invoice_number", "matas": "invoice_number", "exsited": "id", 
 """Field of the list's rows that a provider's streams, or one of them, ask for."""
 ONE_EACH = sorted(set(FOLLOWERS) - set(SUB_LISTS))
 DETAILS = "i3dnet_invoice_details"
+ALL_DETAILS = sorted(set(ONE_EACH) - set(DOCUMENTS))
 
 
 def settings(box, stream, **more):
@@ -379,8 +381,9 @@ def hit(stream, identity):
     return re.sub(r"\[\S+?\]\+", lambda _: re.escape(quote(identity, safe="")), FOLLOWERS[stream])
 
 
-def test_an_item_that_is_gone_is_counted_and_told_and_no_failure(box, sync, caplog, stream, first_item):
-    box.faults.add(path=hit(stream, first_item), times=None, action={"status": 404})
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_item_that_is_gone_is_counted_and_told_and_no_failure(box, sync, caplog, stream, first_item, status):  # noqa: PLR0913, PLR0917
+    box.faults.add(path=hit(stream, first_item), times=None, action={"status": status})
     done = sync(settings(box, stream), select=[stream])
     assert not done.failures
     assert done.account(stream).gone == 1
@@ -407,14 +410,77 @@ def test_items_that_seem_gone_in_a_long_row_are_asked_for_once_more(sync):
     assert "failed" not in second.bookmark("matas_invoice_details")
 
 
-def test_an_item_that_comes_in_between_ends_a_row_of_404s(sync):
+def test_404s_that_are_not_in_a_row_are_believed(sync):
     with Sandbox(invoices=60) as box:
-        for after in (5, 21):
-            path = FOLLOWERS["matas_invoice_details"]
-            box.faults.add(path=path, after=after, times=15, action={"status": 404})
-        done = sync({**settings(box, "matas"), "max_connections": 1}, select=["matas_invoice_details"])
-    assert done.account("matas_invoice_details").gone == 30
-    assert "failed" not in done.bookmark("matas_invoice_details")
+        for number in range(3):
+            box.faults.add(path=FOLLOWERS[DETAILS], after=20 * number, times=19, action={"status": 404})
+        done = sync(one_by_one(box, DETAILS), select=[DETAILS])
+    assert done.account(DETAILS).gone == 57
+    assert not done.failures
+    assert "failed" not in done.bookmark(DETAILS)
+
+
+def test_a_long_row_of_404s_is_asked_for_once_more_and_then_believed(sync):
+    with Sandbox(invoices=60) as box:
+        box.now = NOW
+        box.faults.add(path=FOLLOWERS[DETAILS], after=5, times=None, action={"status": 404})
+        first = sync(one_by_one(box, DETAILS), select=[DETAILS])
+        assert len(first.bookmark(DETAILS)["failed"]) == 55
+        second = sync(one_by_one(box, DETAILS), first.state, select=[DETAILS])
+    assert second.account(DETAILS).gone >= 55
+    assert first.bookmark(DETAILS)["failed"].keys().isdisjoint(second.bookmark(DETAILS).get("failed", {}))
+
+
+def answer_with(box, stream, identity, row, **numbers):
+    """Have one item answered with a row, wrapped as its provider wraps it; words may stand for odd numbers in it."""
+    wrapped = {"exsited": {"invoice": row}, "i3dnet": [row]}.get(provider_of(stream), row)
+    body = json.dumps(wrapped, default=str)
+    for word, number in numbers.items():
+        body = body.replace(f'"{word}"', number)
+    action = {"status": 200, "body": body}
+    box.faults.add(path=hit(stream, identity), times=None, action=action)
+
+
+@pytest.mark.parametrize("stream", ALL_DETAILS, indirect=True)
+def test_another_invoice_is_never_the_one_that_was_asked_for(box, sync, no_waits, stream, book, first_item):  # noqa: ARG001, PLR0913, PLR0917
+    """Nor is one that this sync does not ask for."""
+    key = next(iter(book.invoices))
+    name = ITEM.get(stream) or ITEM[provider_of(stream)]
+    answer_with(box, stream, first_item, {**book.sent(stream, key), name: "4711"})
+    done = sync(settings(box, stream), select=[stream])
+    assert list(done.bookmark(stream)["failed"]) == [first_item]
+    assert list(done.failures) == [stream]
+    assert {item(stream, record) for record in done.records[stream]} == set(due(stream, book)) - {first_item}
+
+
+@pytest.mark.parametrize("stream", ALL_DETAILS, indirect=True)
+@pytest.mark.parametrize("none", ["absent", None, ""])
+def test_an_answer_without_an_id_that_came_for_another_item_is_none(box, sync, stream, book, none):
+    """Whether or not it had an id then."""
+    name = ITEM.get(stream) or ITEM[provider_of(stream)]
+    keys = [key for key, row in book.invoices.items() if row[name]]
+    row = json.loads(json.dumps(book.sent(stream, keys[0]), default=str))
+    without = row | {name: none}
+    if none == "absent":
+        del without[name]
+    answer_with(box, stream, item(stream, book.invoices[keys[0]]), row)
+    for key in keys[1:3]:
+        answer_with(box, stream, item(stream, book.invoices[key]), without)
+    done = sync(settings(box, stream), select=[stream])
+    wrong = [str(item(stream, book.invoices[key])) for key in keys[1:3]]
+    assert list(done.bookmark(stream)["failed"]) == wrong
+    assert {str(item(stream, record)) for record in done.records[stream]} == set(map(str, due(stream, book))) - {*wrong}
+
+
+@pytest.mark.parametrize("stream", SUB_LISTS, indirect=True)
+def test_the_list_of_another_order_or_account_is_none(box, sync, stream, book, first_item):
+    other = next(row for row in book.invoices.values() if item(stream, row) not in {first_item, ""})
+    body = {"invoices": [other], "pagination": {"records": 1, "limit": 100, "offset": 0, "next_page": "NULL"}}
+    action = {"status": 200, "body": json.dumps({stream.split("_")[1]: body}, default=str)}
+    box.faults.add(path=hit(stream, first_item), times=None, action=action)
+    done = sync(settings(box, stream), select=[stream])
+    assert list(done.bookmark(stream)["failed"]) == [first_item]
+    assert {item(stream, record) for record in done.records[stream]} == set(due(stream, book)) - {first_item}
 
 
 @pytest.mark.parametrize("body", ['{"message": "Too Many Attempts."}', "{}", "another"])
@@ -490,10 +556,41 @@ def test_an_item_that_failed_and_then_is_gone_is_forgotten(box, sync, stream, fi
     assert not second.failures
 
 
-def test_the_other_items_of_a_failing_one_come(box, sync, stream, first_item, book):
-    box.faults.add(path=hit(stream, first_item), times=None, action={"status": 400})
+@pytest.mark.parametrize("status", [400, 403])
+def test_the_other_items_of_a_failing_one_come(box, sync, stream, first_item, book, status):  # noqa: PLR0913, PLR0917
+    box.faults.add(path=hit(stream, first_item), times=None, action={"status": status})
     done = sync(settings(box, stream), select=[stream])
+    assert list(done.failures) == [stream]
+    assert list(done.bookmark(stream)["failed"]) == [first_item]
     assert {item(stream, record) for record in done.records[stream]} == set(due(stream, book)) - {first_item}
+
+
+@pytest.mark.parametrize("module", ["details", "listing"])
+def test_what_nobody_thought_of_in_one_item_fails_alone_and_tells_no_data(box, sync, caplog, monkeypatch, module):
+    def fail(body):
+        if b"iban" in body:
+            raise LookupError(body)
+        return decode(body)
+
+    caplog.set_level("DEBUG")
+    monkeypatch.setattr(f"tap_invoices.{module}.decode", fail)
+    stream = {"details": "exsited_invoice_details", "listing": "exsited_order_invoices"}[module]
+    first_item, *others = due(stream, box.book("exsited"))
+    box.faults.add(path=hit(stream, first_item), times=None, action={"status": 200, "body": '{"iban": "NL02"}'})
+    done = sync(settings(box, stream), select=[stream])
+    assert list(done.bookmark(stream)["failed"]) == [first_item]
+    assert {item(stream, record) for record in done.records[stream]} == {*others}
+    assert any(f"{first_item}: unexpected LookupError" in message for message in caplog.messages)
+    assert "NL02" not in caplog.text
+
+
+@pytest.mark.parametrize("stream", ALL_DETAILS, indirect=True)
+def test_a_number_beyond_all_bounds_blocks_no_other_item(box, sync, stream, book, first_item):
+    row = {ITEM.get(stream) or ITEM[provider_of(stream)]: first_item}
+    answer_with(box, stream, first_item, {**row, "total": "HUGE"}, HUGE="1e99999999999999999999")
+    done = sync(settings(box, stream), select=[stream])
+    assert {item(stream, record) for record in done.records[stream]} >= set(due(stream, book)) - {first_item}
+    assert bookmark(done, stream)
 
 
 def test_a_failing_item_is_told_with_its_id(box, sync, caplog, stream, first_item):
@@ -518,6 +615,68 @@ def test_a_refusal_says_which_permission_is_needed(box, sync):
     box.faults.add(path=FOLLOWERS["matas_invoice_details"], times=None, action={"status": 403})
     done = sync(settings(box, "matas"))
     assert "scope `Invoices`" in done.failures["matas_invoice_details"]
+
+
+@pytest.mark.parametrize("connections", [1, 8])
+def test_the_first_three_that_are_refused_end_a_stream(box, sync, caplog, connections):
+    box.faults.add(path=FOLLOWERS[DETAILS], times=None, action={"status": 403})
+    done = sync(settings(box, DETAILS, max_connections=connections), select=[DETAILS])
+    assert done.failures[DETAILS].startswith("403 for GET /v3/account/invoice/{id}: permission denied")
+    assert "config" in [getattr(record, "failure_type", None) for record in caplog.records]
+    box.faults.clear()
+    again = sync(settings(box, DETAILS), done.state, select=[DETAILS])
+    assert len(again.keys(DETAILS)) == 25
+
+
+@pytest.mark.parametrize(("after", "times"), [(0, 2), (1, 19), (1, 3)])
+def test_fewer_refusals_end_nothing(box, sync, after, times):
+    box.faults.add(path=FOLLOWERS[DETAILS], after=after, times=times, action={"status": 403})
+    done = sync(one_by_one(box, DETAILS), select=[DETAILS])
+    assert len(done.bookmark(DETAILS)["failed"]) == times
+    assert len(done.keys(DETAILS)) == 25 - times
+
+
+def test_three_refusals_of_which_the_first_is_something_else_end_nothing(box, sync):
+    box.faults.add(path=FOLLOWERS[DETAILS], action={"status": 404})
+    box.faults.add(path=FOLLOWERS[DETAILS], after=1, times=3, action={"status": 403})
+    done = sync(one_by_one(box, DETAILS), select=[DETAILS])
+    assert len(done.keys(DETAILS)) == 21
+
+
+def test_twenty_refused_in_a_row_end_a_stream(box, sync):
+    box.faults.add(path=FOLLOWERS[DETAILS], after=1, times=None, action={"status": 403})
+    done = sync(one_by_one(box, DETAILS), select=[DETAILS])
+    assert "20" in done.failures[DETAILS]
+    assert "permission denied" in done.failures[DETAILS]
+    assert len(asked(box, DETAILS)) < 25
+
+
+def test_lost_items_that_are_not_in_a_row_are_no_outage(box, sync):
+    for after, status in ((1, 503), (2, 503), (3, 400), (4, 503), (6, 503)):
+        box.faults.add(path=FOLLOWERS[DETAILS], after=after, action={"status": status})
+    done = sync(one_by_one(box, DETAILS, max_retry_seconds=0), select=[DETAILS, "i3dnet_unpaid_invoices"])
+    assert list(done.failures) == [DETAILS]
+    assert len(done.bookmark(DETAILS)["failed"]) == 5
+    assert len(done.keys(DETAILS)) == 20
+    assert not done.tap.connections["i3dnet"].down
+
+
+@pytest.mark.parametrize("status", [400, 403, 503])
+def test_items_that_fail_at_every_sync_hold_up_no_others(box, sync, status):
+    """They are asked for first, one after the other."""
+    keys = list(box.book("i3dnet").invoices)
+    broken, state = [key for number, key in enumerate(keys) if number not in {0, 12}], {}
+    if status == 503:
+        broken = keys[2::3]
+    for key in broken:
+        box.faults.add(path=hit(DETAILS, key), times=None, action={"status": status})
+    config = one_by_one(box, DETAILS, max_retry_seconds=0, lookback_days=4000)
+    for _ in range(3):
+        done = sync(config, state, select=[DETAILS, "i3dnet_unpaid_invoices"])
+        state = done.state
+        assert {*done.keys(DETAILS)} == {(key,) for key in keys} - {(key,) for key in broken}
+        assert sorted(done.bookmark(DETAILS)["failed"]) == sorted(broken)
+        assert list(done.failures) == [DETAILS]
 
 
 def test_twenty_failures_alike_in_a_row_end_a_stream(box, sync):

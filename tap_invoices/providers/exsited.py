@@ -14,9 +14,10 @@ from singer_sdk.streams.rest import HTTPRequest
 from typing_extensions import override
 
 from tap_invoices.auth import TokenAuth
+from tap_invoices.details import DetailStream
 from tap_invoices.documents import DocumentStream
 from tap_invoices.errors import FatalAPIError, SignedOutError
-from tap_invoices.follow import DetailStream, SubListStream
+from tap_invoices.follow import SubListStream
 from tap_invoices.listing import PagedListStream, PagedStream
 from tap_invoices.provider import Provider, page_size, secret, text
 from tap_invoices.stream import InvoiceStream

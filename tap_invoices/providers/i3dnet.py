@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.auth import HeaderAuth
+from tap_invoices.details import DetailStream
 from tap_invoices.documents import DocumentStream
 from tap_invoices.errors import GoneError, PagingError
-from tap_invoices.follow import DetailStream, FollowStream
+from tap_invoices.follow import FollowStream
 from tap_invoices.listing import PagedListStream
 from tap_invoices.provider import Provider, page_size, secret, text
 from tap_invoices.stream import InvoiceStream, Row

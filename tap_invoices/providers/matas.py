@@ -14,7 +14,7 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.arrays import ArrayListStream
 from tap_invoices.auth import BearerAuth
-from tap_invoices.follow import DetailStream
+from tap_invoices.details import DetailStream
 from tap_invoices.provider import Provider, secret, text
 from tap_invoices.stream import InvoiceStream, Row
 

@@ -90,6 +90,12 @@ def moment(index: int, count: int) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
+def changed(index: int, created: datetime, die: Random, soon: timedelta) -> datetime:
+    """Return when an invoice was last changed: soon after it was created, or every third at any time since."""
+    after = timedelta(minutes=die.randrange(soon // timedelta(minutes=1)))
+    return min(created + after, EPOCH) if index % 3 else created + (EPOCH - created) * (after / soon)
+
+
 @lru_cache(1024)
 def uid(seed: int, *parts: object) -> str:
     """Return a UUID-like id that follows from the seed and the parts."""

@@ -50,7 +50,7 @@ class ExsitedBook(Book):
         """Return the invoice at an index as the list sends it."""
         die = invent.dice(self.seed, index)
         created = invent.moment(index, self.count)
-        updated = min(created + timedelta(minutes=die.randrange(60 * 24 * 90)), invent.EPOCH)
+        updated = invent.changed(index, created, die, timedelta(days=90))
         amount, (account, order) = invent.price(index, die), self.owners(index)
         record = parts.invoice(index, die, (created, updated), amount)
         record |= {"id": self.key(index), "uuid": invent.uid(self.seed, "exsited", index), "account_id": account}

@@ -56,7 +56,7 @@ class IbanaBook(Book):
         """Return the invoice at an index."""
         die = invent.dice(self.seed, index)
         created = invent.moment(index, self.count)
-        updated = min(created + timedelta(minutes=die.randrange(60 * 24 * 60)), invent.EPOCH)
+        updated = invent.changed(index, created, die, timedelta(days=60))
         amount, party, paid = invent.price(index, die), die.randrange(8), die.random() < 0.6  # noqa: PLR2004
         skonto = index % 4 == 0
         record: Record = {
