@@ -33,7 +33,7 @@ class DueItems:
 
     def __init__(self) -> None:
         self._seen = Seen()
-        self._spool: Spool[list[Due]] = Spool(_MEMORY)
+        self._spool: Spool[list[Due]] = Spool(_MEMORY, may_wait=False)
         self._least: list[str | None] = []
 
     def __len__(self) -> int:

@@ -207,7 +207,7 @@ class SubListStream(FollowStream, PagedStream):
     def fetch_item(self, due: Due) -> Spool[Batch]:
         """Return an item's pages, which are emitted only once all have come; a long list waits in a file."""
         since = None if due.again else self.starting_value()
-        pages: Spool[Batch] = Spool(_MEMORY)
+        pages: Spool[Batch] = Spool(_MEMORY, may_wait=False)
         for page in self.read_pages({self.item_field: due.id}, ahead=False):
             changed = [row for row in page.rows if is_due(self.bookmark.normalise(self.changed(row)), since)]
             rows = [self.complete_row(row, due) for row in changed]
