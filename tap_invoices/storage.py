@@ -114,13 +114,18 @@ class ObjectStore(FileSystem):
 
     @override
     def holds(self, path: str, size: int, sha256: str) -> bool:
-        """Tell whether an object is there; where that may not be known, writing it again does no harm."""
+        """Tell whether an object is there, by reading it: to look for one that is missing takes more rights.
+
+        Where that cannot be told, writing it again does no harm, and tells what is wrong.
+        """
+        digest, at = hashlib.sha256(), 0
         try:
-            return super().holds(path, size, sha256)
-        except Exception as error:
-            if not _is_forbidden(error):
-                raise
+            while at < size and (part := self._files.cat_file(path, start=at, end=min(at + _PART, size + 1))):
+                digest.update(part)
+                at += len(part)
+        except Exception:  # noqa: BLE001  (each library has its own)
             return False
+        return digest.hexdigest() == sha256
 
     @override
     def write(self, path: str, body: IO[bytes]) -> None:

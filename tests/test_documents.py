@@ -23,6 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import example, given
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.documents import file_name
 from tap_invoices.storage import locate
@@ -243,8 +244,8 @@ def test_s3(box, sync, s3):
         assert bucket.cat_file(record["url"]) == box.book("covage").pdf(record["invoice_number"])
 
 
-ALL_RIGHTS = {"head_bucket", "head_object", "list_objects_v2", "get_object", "put_object"}
-LEAST_RIGHTS = {"head_object", "get_object", "put_object"}
+ALL_RIGHTS = {"head_bucket", "get_object", "put_object"}
+LEAST_RIGHTS = {"get_object", "put_object"}
 
 
 @pytest.fixture(params=[ALL_RIGHTS, LEAST_RIGHTS], ids=["all rights", "least rights"])
@@ -262,7 +263,7 @@ def s3_calls(request, monkeypatch):
         try:
             return await send(method, **given)
         except FileNotFoundError:
-            if name == "head_object" and "list_objects_v2" not in request.param:  # then S3 keeps it to itself
+            if name == "get_object" and request.param is LEAST_RIGHTS:  # then S3 keeps it to itself
                 raise PermissionError from None
             raise
 
@@ -310,6 +311,29 @@ def test_a_bucket_that_is_not_there_is_told_and_not_made(box, sync, s3, s3_calls
     assert list(done.failures) == [COVAGE]
     assert "canary-secret" not in caplog.text
     assert "create_bucket" not in s3_calls
+
+
+@pytest.mark.parametrize(
+    ("bucket", "code", "told"),
+    [("nowhere", 1, "the bucket does not exist: check `documents.url`"), ("invoices", 0, ": ok, asked for")],
+)
+def test_a_test_makes_neither_bucket_nor_object(box, s3, run_tap, make_catalog, bucket, code, told):  # noqa: PLR0913, PLR0917
+    documents = {"mode": "files", "url": f"s3://{bucket}/tested", "storage_options": s3}
+    config = {**box.config("covage"), "documents": documents}
+    box.now = datetime.now(UTC)
+    done = run_tap("--test", "--config", config, "--catalog", make_catalog(config, [COVAGE]))
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    files = fsspec.filesystem("s3", skip_instance_cache=True, **s3)
+    assert not files.exists(f"s3://{bucket}/tested")
+    assert files.exists(f"s3://{bucket}") == (code == 0)
+
+
+def test_a_catalog_that_selects_documents_without_their_settings_is_told_what_lacks(box, make_catalog):
+    catalog = make_catalog({**box.config("covage"), "documents": {"mode": "inline"}}, [COVAGE])
+    with own_signals(), pytest.raises(ConfigValidationError) as refused:
+        _ = TapInvoices(config=box.config("covage"), catalog=catalog).streams
+    assert refused.value.errors[0].startswith(f"The catalog selects {COVAGE}, and PDFs need `documents`")
 
 
 # What is no document
