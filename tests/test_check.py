@@ -151,13 +151,6 @@ def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_cat
     assert len(asked(box)) == 1
 
 
-def test_a_document_is_kept_as_a_sync_would(box, verdicts, tmp_path):
-    documents = {"mode": "files", "url": tmp_path.as_uri()}
-    passed, _ = verdicts(faulty.settings(box, "covage", documents=documents), select=["covage_invoice_documents"])
-    assert passed
-    assert len(list((tmp_path / "covage_invoice_documents").iterdir())) == 1
-
-
 def test_a_folder_that_takes_no_documents_is_told(box, verdicts, tmp_path):
     (tmp_path / "file").touch()
     documents = {"mode": "files", "url": (tmp_path / "file").as_uri()}
