@@ -1,18 +1,16 @@
-"""Invoice PDFs: fetched item by item, checked, and kept in a folder or in the record itself."""
+"""Invoice PDFs: fetched item by item, checked, and handed to where they are kept."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import tempfile
-import threading
-from abc import ABC, abstractmethod
+from abc import ABC
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import IO, TYPE_CHECKING, Any, cast
 
-import fsspec
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
@@ -20,19 +18,30 @@ from tap_invoices.details import SingleStream
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.settings import MEBIBYTE
 from tap_invoices.spool import Spool
+from tap_invoices.storage import FileStore, InlineStore, Store, reason
 from tap_invoices.stream import Batch
 
 if TYPE_CHECKING:
     import requests
+    from singer_sdk.streams.rest import HTTPRequest
 
     from tap_invoices.due import Due
 
 _CHUNK = 256 * 1024
 _IN_MEMORY = MEBIBYTE
 _MAX_BYTES = {"files": 100 * 1_000_000, "inline": 30 * 1_000_000}
-_TAIL = 1024
+_HEAD = 1024
+"""Bytes in which a PDF's header is looked for."""
+_TAIL = MEBIBYTE
+"""Bytes in which a PDF's end is looked for, whatever stands after it."""
+_OBJECT = re.compile(rb"\d\s{1,9}obj\b")
+_NO_OFFSET = re.compile(rb"startxref\s{1,9}0\s{1,9}\Z")
+"""Stands before the end mark of the first part of a linearized PDF; the last one has an offset."""
 _LONGEST_NAME = 120
-"""Bytes of a file's name, before what makes it unique."""
+"""Characters of a file's name, before what makes it unique."""
+_PLAIN = re.compile(rf"[A-Z0-9_](?:[A-Z0-9_.\-]{{0,{_LONGEST_NAME - 2}}}[A-Z0-9_])?")
+_RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\.|\Z)", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever follows the first dot."""
 
 
 class DocumentStream(SingleStream, ABC):
@@ -48,20 +57,32 @@ class DocumentStream(SingleStream, ABC):
     @override
     def fetch_item(self, due: Due) -> Spool[Batch]:
         """Return an item's row, which waits in a file if it holds a large document."""
-        request = self.get_http_request(page=PageContext({self.item_field: due.id}, None))
+        request = self._document_request(due)
 
         def read(response: requests.Response) -> Batch:
-            with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
+            with _temporary_file() as body:
                 row = self._receive(response, body)
                 row["file_name"] = file_name(due.id)
-                row |= self._store.keep(body, row)
+                row |= self.store.keep(body, row)
                 return Batch([self.complete_row(row, due)], len(row.get("content_base64") or "") + _CHUNK // 64)
 
         batch = self.fetch(request, read)
-        waiting: Spool[Batch] = Spool(_IN_MEMORY)
+        waiting: Spool[Batch] = Spool(_IN_MEMORY, may_wait=False)
         waiting.put(batch, batch.size)
         waiting.close()
         return waiting
+
+    def try_item(self, due: Due) -> None:
+        """Ask for one document, and keep nothing of it."""
+
+        def read(response: requests.Response) -> None:
+            with _temporary_file() as body:
+                self._receive(response, body)
+
+        self.fetch(self._document_request(due), read)
+
+    def _document_request(self, due: Due) -> HTTPRequest:
+        return self.get_http_request(page=PageContext({self.item_field: due.id}, None))
 
     def _receive(self, response: requests.Response, body: IO[bytes]) -> dict[str, Any]:
         """Take in a response's body and return its type, size and hash.
@@ -89,107 +110,62 @@ class DocumentStream(SingleStream, ABC):
         return int(documents.get("max_bytes") or _MAX_BYTES[documents["mode"]])
 
     @cached_property
-    def _store(self) -> Store:
+    def store(self) -> Store:
+        """Where the documents are kept."""
         documents = self.config["documents"]
         if documents["mode"] == "inline":
             return InlineStore()
-        return FolderStore(documents["url"], self.name, documents.get("storage_options") or {})
+        return FileStore(documents["url"], self.name, documents.get("storage_options") or {})
 
     @override
-    def prepare(self) -> None:
-        super().prepare()
-        _ = self._store
+    def read_batches(self) -> Iterator[Batch]:
+        _ = self.store  # if it cannot be opened, nothing is asked for
+        yield from super().read_batches()
 
 
-class Store(ABC):
-    """Where documents are kept."""
+@contextmanager
+def _temporary_file() -> Iterator[IO[bytes]]:
+    """Give a file for a document, which is in memory while it is small.
 
-    @abstractmethod
-    def keep(self, body: IO[bytes], row: dict[str, Any]) -> dict[str, Any]:
-        """Keep a document and return the fields that say where it is."""
-
-
-class InlineStore(Store):
-    """In the record, as base64."""
-
-    @override
-    def keep(self, body: IO[bytes], row: dict[str, Any]) -> dict[str, Any]:
-        body.seek(0)
-        return {"content_base64": base64.b64encode(body.read()).decode("ascii")}
-
-
-class FolderStore(Store):
-    """In a folder that fsspec reaches, under a name of the stream's; an unchanged file is left alone.
-
-    Args:
-        url: The folder.
-        stream: The stream's name.
-        options: For the file system.
+    Raises:
+        FatalAPIError: If it cannot be written: that is no fault of the provider, and passes by itself for nobody.
     """
-
-    def __init__(self, url: str, stream: str, options: dict[str, Any]) -> None:
-        self._files, root = fsspec.core.url_to_fs(url, **options)
-        self._folder = f"{root.rstrip('/')}/{stream}"
-        self._made = threading.Lock()
-        self._is_made = False
-
-    @override
-    def keep(self, body: IO[bytes], row: dict[str, Any]) -> dict[str, Any]:
-        path = f"{self._folder}/{row['file_name']}"
-        try:
-            if not self._has(path, row):
-                self._write(body, path)
-        except Exception as error:
-            msg = f"the document could not be stored ({type(error).__name__}): check `documents.url`"
-            raise FatalAPIError(msg) from error
-        return {"url": self._files.unstrip_protocol(path)}
-
-    def _has(self, path: str, row: dict[str, Any]) -> bool:
-        try:
-            if self._files.info(path)["size"] != row["size"]:
-                return False
-        except FileNotFoundError:
-            return False
-        digest = hashlib.sha256()
-        with self._files.open(path, "rb") as stored:
-            while chunk := stored.read(_CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest() == str(row["sha256"])
-
-    def _write(self, body: IO[bytes], path: str) -> None:
-        """Write under another name and move, so that no reader ever meets half a file."""
-        with self._made:
-            if not self._is_made:
-                self._files.makedirs(self._folder, exist_ok=True)
-                self._is_made = True
-        partial = f"{self._folder}/.{uuid4().hex}.part"
-        body.seek(0)
-        try:
-            with self._files.open(partial, "wb") as file:
-                while chunk := body.read(_CHUNK):
-                    file.write(chunk)
-            self._files.mv(partial, path)
-        except BaseException:
-            if self._files.exists(partial):
-                self._files.rm(partial)
-            raise
+    try:
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
+            yield cast("IO[bytes]", body)
+    except OSError as error:
+        msg = f"a temporary file cannot be written ({reason(error)}): make room for it, or set TMPDIR to another folder"
+        raise FatalAPIError(msg) from error
 
 
 def file_name(key: str) -> str:
-    """Return a file name for an invoice: readable, safe in any folder, and its own."""
-    safe = re.sub(r"[^\w.\-]+", "_", key).strip("._-").encode()[:_LONGEST_NAME].decode(errors="ignore")
-    if safe != key:
-        safe = f"{safe}-{hashlib.sha256(key.encode()).hexdigest()[:8]}".lstrip("-")
-    return f"{safe}.pdf"
+    """Return a file name for an invoice: readable, fit for any file system, and its own where case does not count."""
+    if _PLAIN.fullmatch(key) and not _RESERVED.match(key):
+        return f"{key}.pdf"
+    readable = re.sub(r"[^\w.\-]+", "_", key, flags=re.ASCII).lstrip("._-")[:_LONGEST_NAME]
+    if _RESERVED.match(readable):
+        readable = f"_{readable}"
+    return f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.pdf".lstrip("-")
 
 
 def _check_pdf(body: IO[bytes], size: int) -> None:
+    """Look for a PDF's header near the start, and for its end mark, after which no object may begin.
+
+    What stands before the one and after the other is padding, which readers pass over. An object after an end mark is
+    of a later part: of an update, or of a file that begins with its first page, and the end of that part is missing.
+
+    Raises:
+        BodyError: If it is no whole PDF.
+    """
     body.seek(0)
-    starts = b"%PDF-" in body.read(_TAIL)
+    head = body.read(_HEAD)
     body.seek(max(0, size - _TAIL))
-    if not starts:
+    tail = body.read()
+    if b"%PDF-" not in head:
         msg = f"the body ({size} bytes) is not a PDF"
         raise BodyError(msg)
-    if b"%%EOF" not in body.read():
+    end = tail.rfind(b"%%EOF")
+    is_first_part = b"/Linearized" in head and _NO_OFFSET.search(tail, max(0, end - _HEAD), max(0, end))
+    if end < 0 or is_first_part or _OBJECT.search(tail, end):
         msg = f"the PDF is cut off after {size} bytes"
         raise BodyError(msg)

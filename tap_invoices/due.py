@@ -49,7 +49,7 @@ class DueItems:
     def __init__(self, *, undated_hold: bool) -> None:
         self._undated = _UNKNOWN if undated_hold else None
         self._seen = Seen()
-        self._spool: Spool[list[Due]] = Spool(_MEMORY)
+        self._spool: Spool[list[Due]] = Spool(_MEMORY, may_wait=False)
         self._least: list[str | None] = []
         """Of all rows that were noted with a page's new items, or after them."""
         self._repeated: dict[str, str | None] = {}

@@ -179,7 +179,7 @@ class SubListStream(FollowStream, PagedStream):
             FatalAPIError: If they are another item's.
         """
         since = None if due.again else self.starting_value()
-        pages: Spool[Batch] = Spool(_MEMORY)
+        pages: Spool[Batch] = Spool(_MEMORY, may_wait=False)
         owners: set[str] = set()
         for page in self.read_pages({self.item_field: due.id}, ahead=False):
             owners.update(str(owner) for row in page.rows if is_key(owner := row.get(self.item_field)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import threading
@@ -11,8 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import fsspec
+from fsspec.core import split_protocol
 
-from tap_invoices import times
+from tap_invoices import storage, times
+
+_APPENDING = (None, "file", "local", "memory", "sftp", "ssh", "smb", "hdfs")
+"""File systems that add to a file without touching what it holds."""
 
 
 @dataclass
@@ -34,13 +39,15 @@ class Account:
     retries: int = 0
     seconds: float = 0.0
     outcome: str = "running"
-    _began: float = field(default_factory=time.monotonic, repr=False)
+    _began: float | None = field(default=None, repr=False)
     _waits_until: float = field(default=0.0, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, **amounts: int) -> None:
-        """Add to counts; any thread may."""
+        """Add to counts; any thread may. The first request starts the clock."""
         with self._lock:
+            if "requests" in amounts and self._began is None:
+                self._began = time.monotonic()
             for name, amount in amounts.items():
                 setattr(self, name, (getattr(self, name) or 0) + amount)
 
@@ -54,14 +61,11 @@ class Account:
         """Seconds until the last retry is sent; 0 if none is outstanding."""
         return max(0.0, self._waits_until - time.monotonic())
 
-    def begin(self) -> None:
-        """Start the clock."""
-        self._began = time.monotonic()
-
     def end(self, outcome: str) -> None:
         """Stop the clock and say how it went: complete, short, partial or failed."""
         self.outcome = outcome
-        self.seconds = round(time.monotonic() - self._began, 3)
+        if self._began is not None:
+            self.seconds = round(time.monotonic() - self._began, 3)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values."""
@@ -112,9 +116,14 @@ class Ledger:
             self._append(self._url, line)
 
     def _append(self, url: str, line: str) -> None:
+        """Add a line at the end; where file systems take "append" for "write anew", or refuse it, write all again."""
         try:
-            with fsspec.open(url, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            if split_protocol(url)[0] in _APPENDING:
+                with fsspec.open(url, "a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+            else:
+                files, path = storage.locate(url, {})
+                files.write(path, io.BytesIO(files.read(path) + f"{line}\n".encode()))
         except Exception as error:  # whatever the file system raises
-            msg = f"`ledger_url` cannot be written ({type(error).__name__})"
+            msg = f"`ledger_url` cannot be written ({storage.reason(error)})"
             raise LedgerError(msg) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import tempfile
 import threading
 from collections import deque
@@ -26,21 +27,25 @@ class Spool(Generic[T]):
     """First in, first out.
 
     Before anybody reads, what is beyond the memory goes to a temporary file. Once somebody does, the writer waits.
+    Where the file cannot grow, the writer waits for the reader, or memory takes all.
 
     Args:
         memory: Most bytes in memory; a quarter of that once somebody reads.
         overflow: Whether there is a file; without, the writer always waits.
+        may_wait: Whether the writer may wait: not where the reader comes only after all is written.
     """
 
-    def __init__(self, memory: int = MEMORY, *, overflow: bool = True) -> None:
+    def __init__(self, memory: int = MEMORY, *, overflow: bool = True, may_wait: bool = True) -> None:
         self._memory = memory
         self._overflow = overflow
+        self._may_wait = may_wait
         self._changed = threading.Condition()
         self._items: deque[tuple[T, int]] = deque()
         self._held = 0
         self._file: IO[bytes] | None = None
         self._in_file = 0
         self._read_at = 0
+        self._write_at = 0
         self._reading = False
         self._abandoned = False
         self._closed = False
@@ -53,15 +58,10 @@ class Spool(Generic[T]):
             AbandonedError: If the reader has left.
         """
         with self._changed:
-            while not self._abandoned and self._is_full(size) and (self._reading or not self._overflow):
+            while not self._abandoned and not self._take(item, size):
                 self._changed.wait()
             if self._abandoned:
                 raise AbandonedError
-            if self._in_file or self._is_full(size):
-                self._write(item)
-            else:
-                self._items.append((item, size))
-                self._held += size
             self._changed.notify_all()
 
     def close(self, error: BaseException | None = None) -> None:
@@ -101,16 +101,45 @@ class Spool(Generic[T]):
                 raise self._error
             return None
 
+    def _take(self, item: T, size: int) -> bool:
+        """Put an item into memory or the file; tell whether there was room."""
+        if not self._is_full(size):
+            self._items.append((item, size))
+            self._held += size
+            return True
+        if self._reading or not self._overflow:
+            return False
+        try:
+            self._write(item)
+        except OSError:
+            self._do_without_file()
+            return self._take(item, size)
+        return True
+
+    def _do_without_file(self) -> None:
+        """Let the writer wait from now on, or else memory take all."""
+        self._overflow = False
+        if not self._may_wait:
+            self._memory = sys.maxsize
+            while self._in_file:
+                self._items.append((self._read(), 0))
+        if not self._in_file:
+            self._drop_file()
+
     def _is_full(self, size: int) -> bool:
         memory = self._memory // _WHILE_READ if self._reading else self._memory
         may_wait = self._items or (self._overflow and not self._reading)  # or one item too large would wait for ever
         return bool(self._in_file or (may_wait and self._held + size > memory))
 
     def _write(self, item: T) -> None:
+        """Write an item after the last whole one: what a full disk cuts off is written over."""
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="tap-invoices-")  # noqa: SIM115  (lives until it is read)
-        self._file.seek(0, 2)
-        pickle.dump(item, self._file, pickle.HIGHEST_PROTOCOL)
+            self._file = tempfile.TemporaryFile(prefix="tap-invoices-", buffering=0)  # noqa: SIM115  (lives until it is read)
+        self._file.seek(self._write_at)
+        left = memoryview(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
+        while left:
+            left = left[self._file.write(left) :]
+        self._write_at = self._file.tell()
         self._in_file += 1
 
     def _read(self) -> Any:
@@ -127,4 +156,4 @@ class Spool(Generic[T]):
     def _drop_file(self) -> None:
         if self._file is not None:
             self._file.close()
-        self._file, self._in_file, self._read_at = None, 0, 0
+        self._file, self._in_file, self._read_at, self._write_at = None, 0, 0, 0

@@ -115,7 +115,6 @@ class InvoiceStream(ApiStream, ABC):
     @override
     def get_records(self, context: Context | None) -> Iterable[Row]:
         """Yield the rows as they come. A failure ends this stream and is told at the end; the others go on."""
-        self.account.begin()
         try:
             for batch in self._tap.feeds.read(self):
                 yield from batch.rows

@@ -36,6 +36,11 @@ _NO_DOCUMENTS = (
     "or to files with a `documents.url`."
 )
 
+_DOCUMENTS_WANTED = (
+    "The catalog selects {}, and PDFs need `documents` in the settings: set `documents.mode` to inline, or to files "
+    "with a `documents.url`, or deselect them."
+)
+
 
 class TapInvoices(CommandLineTap):
     """Singer tap for the invoices of five billing portals."""
@@ -126,8 +131,8 @@ class TapInvoices(CommandLineTap):
         catalog: Catalog = self.input_catalog or {}  # type: ignore[assignment]
         selected = [name for name in left_out if (entry := catalog.get(name)) and entry.metadata.root.selected]
         if selected:
-            msg = "Catalog selects streams that are not there"
-            raise ConfigValidationError(msg, errors=[_NO_DOCUMENTS.format(", ".join(selected))])
+            msg = "The catalog selects documents, and the settings do not say where they go"
+            raise ConfigValidationError(msg, errors=[_DOCUMENTS_WANTED.format(", ".join(selected))])
 
     @property
     @override

@@ -122,6 +122,27 @@ def test_an_invoice_that_is_gone_is_no_fault(box, verdicts):
     assert lines[1].endswith("; a sync passes over it")
 
 
+def test_documents_are_tried_and_none_is_left(box, verdicts, tmp_path):
+    documents = {"mode": "files", "url": (tmp_path / "documents").as_uri()}
+    passed, lines = verdicts(faulty.settings(box, "covage", documents=documents), select=["covage_invoice_documents"])
+    assert passed
+    assert "ok, asked for invoice_number" in lines[0]
+    assert not [path for path in (tmp_path / "documents").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("invoices", [0, 5])
+def test_a_storage_for_documents_that_cannot_be_used_is_named(verdicts, tmp_path, invoices):
+    (tmp_path / "taken").write_text("no folder")
+    documents = {"mode": "files", "url": (tmp_path / "taken").as_uri()}
+    with Sandbox(invoices=invoices) as box:
+        config = faulty.settings(box, "covage", documents=documents)
+        passed, lines = verdicts(config, select=["covage_invoices", "covage_invoice_documents"])
+    assert not passed
+    assert lines[0] == f"covage_invoices: ok, {invoices} invoices"
+    why = "documents cannot be stored (Not a directory): check `documents.url` and `documents.storage_options`"
+    assert lines[1:] == [f"covage_invoice_documents: {why}"]
+
+
 def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_catalog):
     config = faulty.settings(box, "ibana", "matas")
     catalog = make_catalog(config, ["ibana_invoices"])
@@ -129,13 +150,6 @@ def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_cat
         assert check.passes(TapInvoices(config=config, catalog=catalog, connection_class=Probe))
     assert "matas: none of its streams is selected" in caplog.messages
     assert len(asked(box)) == 1
-
-
-def test_a_document_is_kept_as_a_sync_would(box, verdicts, tmp_path):
-    documents = {"mode": "files", "url": tmp_path.as_uri()}
-    passed, _ = verdicts(faulty.settings(box, "covage", documents=documents), select=["covage_invoice_documents"])
-    assert passed
-    assert len(list((tmp_path / "covage_invoice_documents").iterdir())) == 1
 
 
 def test_a_folder_that_takes_no_documents_is_told(box, verdicts, tmp_path):

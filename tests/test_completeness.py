@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from typing import ClassVar
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+from tap_invoices.ledger import Account
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import FOLLOWERS, LISTS, STREAMS, peak, process, provider_of, settings, sync
+from tests.faulty import FOLLOWERS, LISTS, STREAMS, Clock, peak, process, provider_of, settings, sync
 
 COUNTED = ("covage_invoices", "ibana_invoices", "exsited_invoices")
 FIELDS = {
@@ -114,6 +117,41 @@ def test_the_ledger_goes_to_any_file_system(box):
     with fsspec.open(url, "r") as file:
         lines = [json.loads(line) for line in file]
     assert [line["emitted"] for line in lines] == [25, 25]
+
+
+class Overwriting(MemoryFileSystem):
+    """As those of some buckets, it takes "append" for "write anew"."""
+
+    protocol = "overwriting"
+    store: ClassVar = {}
+    pseudo_dirs: ClassVar = [""]
+
+    def _open(self, path, mode="rb", **options):
+        return super()._open(path, mode.replace("a", "w"), **options)
+
+
+def test_the_ledger_keeps_all_lines_where_append_writes_anew(box):
+    fsspec.register_implementation("overwriting", Overwriting, clobber=True)
+    url = "overwriting://audit/ledger.jsonl"
+    names = ["matas_invoices", "ibana_invoices", "i3dnet_invoices"]
+    for _ in range(2):
+        assert not sync(settings(box, ledger_url=url), streams=names).failures
+    with fsspec.open(url, "r") as file:
+        lines = [json.loads(line) for line in file]
+    assert sorted(line["stream"] for line in lines) == sorted(2 * names)
+
+
+def test_the_seconds_are_those_from_the_first_request_to_the_end(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("tap_invoices.ledger.time", clock)
+    account = Account("a_stream")
+    clock.sleep(3)
+    account.count(read=1)
+    for _ in range(2):
+        account.count(requests=1)
+        clock.sleep(5)
+    account.end("complete")
+    assert account.seconds == 10
 
 
 def test_the_ledger_tells_what_failed_and_what_is_gone(box, ledger):

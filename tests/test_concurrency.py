@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import pickle
 import re
@@ -10,7 +12,9 @@ import threading
 import time
 from random import Random
 from unittest.mock import Mock
+from uuid import uuid4
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,6 +179,61 @@ def test_a_writer_waits_for_a_reader_once_there_is_one():
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert not spool._write.called, "nothing went to the file"
+
+
+class SmallDisk(io.FileIO):
+    """A temporary file on a disk that takes a few bytes, and of the last write only a part."""
+
+    room = 300
+
+    def write(self, data):
+        if not (taken := min(len(data), self.room - self.tell())):
+            raise OSError(errno.ENOSPC, "full")
+        return super().write(data[:taken])
+
+
+@pytest.fixture(params=["small", "none"])
+def no_room(request, tmp_path, monkeypatch):
+    def temporary_file(**_options):
+        if request.param == "none":
+            raise FileNotFoundError
+        return SmallDisk(tmp_path / uuid4().hex, "w+b")
+
+    monkeypatch.setattr("tap_invoices.spool.tempfile.TemporaryFile", temporary_file)
+
+
+@given(items=st.lists(st.binary(max_size=60), max_size=40), memory=st.integers(0, 100))
+@pytest.mark.usefixtures("no_room")
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+def test_where_the_file_cannot_grow_memory_takes_all_if_the_writer_must_not_wait(items, memory):
+    spool = Spool(memory, may_wait=False)
+    fill(spool, items)
+    assert list(spool) == items
+
+
+@pytest.mark.usefixtures("no_room")
+def test_where_the_file_cannot_grow_the_writer_waits():
+    spool = Spool(memory=100)
+    thread = threading.Thread(target=fill, args=(spool, range(1000)), daemon=True)
+    thread.start()
+    until(lambda: not spool._overflow)
+    assert spool._held <= 100
+    assert list(spool) == list(range(1000))
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_sync_is_whole_without_room_for_temporary_files(box, sync, monkeypatch):
+    config = {**box.config(), "documents": {"mode": "inline"}}
+    usual = sync(config, select="*")
+    monkeypatch.setattr(Spool.__init__, "__defaults__", (1000,))
+    for name in ("due._MEMORY", "follow._MEMORY", "documents._IN_MEMORY"):
+        monkeypatch.setattr(f"tap_invoices.{name}", 1000)
+    monkeypatch.setattr("tap_invoices.documents.tempfile.SpooledTemporaryFile", lambda _: io.BytesIO())
+    done = sync(config, select="*")
+    assert not done.failures
+    assert done.records == usual.records
 
 
 def test_a_writer_is_let_go_when_the_reader_leaves():

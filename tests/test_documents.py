@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import errno
+import gc
 import hashlib
+import io
 import re
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,14 +18,17 @@ from urllib.request import url2pathname
 import boto3
 import fsspec
 import pytest
+import s3fs.core
 from fsspec.implementations.local import LocalFileSystem
 from hypothesis import example, given
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.documents import file_name
+from tap_invoices.storage import locate
 from tap_invoices.tap import TapInvoices
-from tests.faulty import DOCUMENTS, FOLLOWERS, own_signals, peak, provider_of
+from tests.faulty import DOCUMENTS, FOLLOWERS, LISTS, own_signals, peak, provider_of
 
 COVAGE = "covage_invoice_documents"
 PDF = b"%PDF-1.4\n" + b"x" * 3000 + b"\n%%EOF\n"
@@ -149,6 +156,41 @@ def test_a_file_that_cannot_be_stored_fails_and_leaves_nothing_half(box, sync, f
     assert len(done.records[COVAGE]) == len(list((folder / COVAGE).iterdir())) == 24
 
 
+@pytest.mark.usefixtures("no_waits")
+def test_a_full_disk_is_told_as_such(sync, files, monkeypatch, caplog):
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "a server's words")
+
+    monkeypatch.setattr(LocalFileSystem, "mv", full)
+    done = sync(files, select=[COVAGE])
+    assert "(No space left on device): check `documents.url`" in done.failures[COVAGE]
+    assert "a server's words" not in caplog.text
+
+
+def test_a_temporary_file_that_cannot_be_written_is_no_fault_of_the_provider(box, sync, files, monkeypatch, tmp_path):
+    monkeypatch.setattr("tap_invoices.documents._IN_MEMORY", 100)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    done = sync(files, select=[COVAGE])
+    assert "a temporary file cannot be written" in done.failures[COVAGE]
+    assert "TMPDIR" in done.failures[COVAGE]
+    asked = [request.path for request in box.requests if "/download/" in request.path]
+    assert len(asked) == len(set(asked)), "none is downloaded again"
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [("ftp://127.0.0.1:9/invoices", {}), ("s3://invoices", {"no_such_option": 1, "client_kwargs": 3})],
+    ids=["nobody is there", "a wrong option"],
+)
+def test_a_storage_that_cannot_be_opened_ends_only_the_streams_of_documents(box, sync, url, options):
+    documents = {"mode": "files", "url": url, "storage_options": options}
+    done = sync({**box.config(), "documents": documents}, select=[*LISTS, *DOCUMENTS])
+    assert set(done.failures) == set(DOCUMENTS)
+    assert all("check `documents.url` and `documents.storage_options`" in words for words in done.failures.values())
+    assert not [request for request in box.requests if re.search("/download/|/pdf", request.path)]
+    assert all(len(done.records[name]) for name in LISTS)
+
+
 def test_a_file_gets_its_name_only_once_it_is_whole(box, sync, files, monkeypatch):
     move, moved = LocalFileSystem.mv, {}
 
@@ -202,11 +244,96 @@ def test_s3(box, sync, s3):
         assert bucket.cat_file(record["url"]) == box.book("covage").pdf(record["invoice_number"])
 
 
-def test_a_bucket_that_is_not_there_fails_without_showing_keys(box, sync, s3, caplog):
+ALL_RIGHTS = {"head_bucket", "get_object", "put_object"}
+LEAST_RIGHTS = {"get_object", "put_object"}
+
+
+@pytest.fixture(params=[ALL_RIGHTS, LEAST_RIGHTS], ids=["all rights", "least rights"])
+def s3_calls(request, monkeypatch):
+    """What S3 is asked to do, by somebody who has some rights."""
+    called, send = [], s3fs.core._error_wrapper
+
+    async def watched(method, **given):
+        name = method.__name__
+        if name.startswith("_"):  # a helper, which calls the method in turn
+            return await send(method, **given)
+        called.append(name)
+        if name not in request.param:
+            raise PermissionError
+        try:
+            return await send(method, **given)
+        except FileNotFoundError:
+            if name == "get_object" and request.param is LEAST_RIGHTS:  # then S3 keeps it to itself
+                raise PermissionError from None
+            raise
+
+    monkeypatch.setattr("s3fs.core._error_wrapper", watched)
+    return called
+
+
+def test_s3_is_asked_for_nothing_but_objects_under_their_names(box, sync, s3, s3_calls, tmp_path):
+    documents = {"mode": "files", "url": f"s3://invoices/{tmp_path.name}", "storage_options": s3}
+    config = {**box.config(), "documents": documents}
+    done = sync(config, select=[COVAGE])
+    assert not done.failures
+    assert s3_calls.count("put_object") == 25
+    assert set(s3_calls) <= ALL_RIGHTS
+    s3_calls.clear()
+    again = sync(config, select=[COVAGE])
+    assert not again.failures
+    assert again.records[COVAGE] == done.records[COVAGE]
+    assert "put_object" not in s3_calls, "what is there already is left alone"
+
+
+def test_an_object_is_stored_whole_or_not_at_all(s3):
+    bucket, path = locate("s3://invoices/broken.pdf", s3)
+    parts = iter([b"x" * 9_000_000, b"y" * 9_000_000])
+
+    class Broken(io.RawIOBase):
+        def read(self, _size=-1):
+            if (part := next(parts, None)) is None:
+                raise OSError
+            return part
+
+    with pytest.raises(OSError, match=r"^$"):
+        bucket.write(path, Broken())
+    gc.collect()
+    assert not bucket.read(path)
+    bucket.write(path, io.BytesIO(b"z" * 20_000_000))
+    assert bucket.read(path) == b"z" * 20_000_000
+
+
+def test_a_bucket_that_is_not_there_is_told_and_not_made(box, sync, s3, s3_calls, caplog):
     documents = {"mode": "files", "url": "s3://nowhere/2026", "storage_options": s3}
-    done = sync({**box.config(), "documents": documents, "max_connections": 1}, select=[COVAGE])
-    assert "documents.url" in done.failures[COVAGE]
+    done = sync({**box.config(), "documents": documents, "max_connections": 1}, select=["covage_invoices", COVAGE])
+    assert "the bucket does not exist" in done.failures[COVAGE]
+    assert "check `documents.url`" in done.failures[COVAGE]
+    assert list(done.failures) == [COVAGE]
     assert "canary-secret" not in caplog.text
+    assert "create_bucket" not in s3_calls
+
+
+@pytest.mark.parametrize(
+    ("bucket", "code", "told"),
+    [("nowhere", 1, "the bucket does not exist: check `documents.url`"), ("invoices", 0, ": ok, asked for")],
+)
+def test_a_test_makes_neither_bucket_nor_object(box, s3, run_tap, make_catalog, bucket, code, told):  # noqa: PLR0913, PLR0917
+    documents = {"mode": "files", "url": f"s3://{bucket}/tested", "storage_options": s3}
+    config = {**box.config("covage"), "documents": documents}
+    box.now = datetime.now(UTC)
+    done = run_tap("--test", "--config", config, "--catalog", make_catalog(config, [COVAGE]))
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    files = fsspec.filesystem("s3", skip_instance_cache=True, **s3)
+    assert not files.exists(f"s3://{bucket}/tested")
+    assert files.exists(f"s3://{bucket}") == (code == 0)
+
+
+def test_a_catalog_that_selects_documents_without_their_settings_is_told_what_lacks(box, make_catalog):
+    catalog = make_catalog({**box.config("covage"), "documents": {"mode": "inline"}}, [COVAGE])
+    with own_signals(), pytest.raises(ConfigValidationError) as refused:
+        _ = TapInvoices(config=box.config("covage"), catalog=catalog).streams
+    assert refused.value.errors[0].startswith(f"The catalog selects {COVAGE}, and PDFs need `documents`")
 
 
 # What is no document
@@ -239,6 +366,44 @@ def test_a_body_that_is_no_whole_pdf_fails_alone_and_is_asked_for_again(box, syn
     assert not again.failures
 
 
+ONE = b"1 0 obj\n<<>>\nendobj\n"
+END = b"startxref\n%d\n%%%%EOF\n"
+WHOLE = b"%PDF-1.7\n" + ONE + END % 9
+LINEAR = b"%PDF-1.7\n5 0 obj\n<</Linearized 1/L 999>>\nendobj\n" + END % 0
+AROUND = {
+    "as it should be": WHOLE,
+    "without a line end": WHOLE.rstrip(),
+    "padded with NULs": WHOLE + bytes(80_508),
+    "padded with spaces": WHOLE + b" " * 1500,
+    "padded with digits": WHOLE + b"7 " * 150_000,
+    "with a page after it": WHOLE + b"<object>" + b"x" * 300_000 + b"</object>",
+    "with bytes before it": b"\r\n\xef\xbb\xbf" + WHOLE,
+    "updated": WHOLE + ONE + END % 60,
+    "first page first": LINEAR + ONE + END % 9,
+    "without an offset": b"%PDF-1.4\nx\n%%EOF",
+}
+CUT = {
+    "in an object": WHOLE[:30],
+    "before the mark": WHOLE[:-7],
+    "in an update": WHOLE + ONE[:12],
+    "before the end of an update": WHOLE + ONE + b"startxref\n60\n",
+    "after the first page": LINEAR,
+    "in the second page": LINEAR + ONE,
+    "and padded": WHOLE + ONE + bytes(5000),
+}
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_a_whole_pdf_is_whole_whatever_stands_around_it_and_one_that_is_cut_is_not(box, sync, config):
+    keys = list(box.book("covage").invoices)
+    bodies = dict(zip(keys, [*AROUND.values(), *CUT.values()], strict=False))
+    box.book("covage").pdfs |= bodies
+    done = sync(config, select=[COVAGE])
+    assert list(done.bookmark(COVAGE)["failed"]) == keys[len(AROUND) : len(AROUND) + len(CUT)]
+    sizes = {record["invoice_number"]: record["size"] for record in done.records[COVAGE]}
+    assert {key: sizes[key] for key in keys[: len(AROUND)]} == {key: len(bodies[key]) for key in keys[: len(AROUND)]}
+
+
 def test_a_document_that_is_too_large_fails_alone(box, sync, config):
     config["documents"]["max_bytes"] = 3000
     large, just_right, *_ = box.book("covage").invoices
@@ -265,6 +430,9 @@ def test_a_document_may_have_100_mb_in_a_file_and_30_in_a_record(files, inline):
 @example(".hidden")
 @example("con\x00trol\n")
 @example("CON")
+@example("nul")
+@example("Com1.x")
+@example("LPT9/1")
 @example("a" * 500)
 @example("é" * 500)
 @example("C:\\Windows")
@@ -273,16 +441,22 @@ def test_a_file_name_stays_in_its_folder(key):
     assert name.endswith(".pdf")
     assert re.fullmatch(r"[^/\\\x00-\x1f\x7f:]+", name)
     assert not name.startswith(".")
-    assert len(name.encode()) <= 255
+    assert len(name) <= 255
     assert name.isprintable()
+    assert name.isascii(), "whatever the locale"
+    assert name.split(".")[0].upper() not in {"CON", "PRN", "AUX", "NUL", "COM1", "LPT9"}, "which Windows refuses"
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 @example("a/b", "a_b")
 @example("a/b", "a?b")
 @example("x" * 300, "x" * 301)
-def test_two_invoices_never_share_a_file_name(one, other):
-    assert (file_name(one) == file_name(other)) == (one == other)
+@example("INV-1-a", "INV-1-A")
+@example("F\u00c9-1", "F\u00e9-1")
+@example("F\u00c9", "FE\u0301")
+@example("INV.1", "INV.1.")
+def test_two_invoices_never_share_a_file_name_even_where_case_does_not_count(one, other):
+    assert (file_name(one).casefold() == file_name(other).casefold()) == (one == other)
 
 
 @pytest.mark.parametrize("key", ["FACTTSO25100246", "INV-60828777", "I220001", "4000003", "FA_2025.10-1"])
