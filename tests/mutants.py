@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant("a shrunken list is not read again", "paging.py", "(page.total or 0) < (self.total or 0)", "False", COVAGE),
     Mutant("i3D.net ends on a short page", "providers/i3dnet.py", "return not brought_rows",
            "return len(page.rows) < self.page_size", PAGING),
-    Mutant("Exsited ends with its total", "providers/exsited.py", "and page.next in _NO_PAGE", "", PAGING),
+    Mutant("Exsited ends with its total", "providers/exsited.py", "and page.next in _NULL", "", PAGING),
     Mutant("pages of all sizes may be large", "connection.py", "if body.tell() > limit:", "if False:", LIMITS),
     Mutant("cursors are trusted", "paging.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
