@@ -125,10 +125,10 @@ class PagedStream(InvoiceStream):
         if total is not None and seen < total:
             self.logger.warning("%s: %d of %d rows came; reading the list again", self.name, seen, total)
             return False
-        if paginator.moved:
+        is_same = bool(earlier) and not brought_rows and seen == len(earlier[-1])
+        if paginator.moved and not is_same:
             self.logger.warning("%s: the list has shrunk while it was read; reading it again", self.name)
             return False
-        is_same = bool(earlier) and not brought_rows and seen == len(earlier[-1])
         is_proven = is_same if total is None else bool(earlier)  # without a total, nothing else shows that rows went
         if paginator.needs_proof and not is_proven:
             self.logger.info("%s: reading the list once more, for its pages do not show whether rows moved", self.name)
