@@ -95,9 +95,10 @@ class Feed:
         listing.since = None if None in starts.values() else min(str(start) for start in starts.values())
         for page in listing.read():
             for follower in followers:
-                follower.note(page.rows, None if page.late else starts[follower.name])
-            if spool:
-                rows = listing.due_rows(page.rows, None if page.late else starts[listing.name])
+                if page.is_due_to(follower.name):
+                    follower.note(page.rows, None if page.due_to else starts[follower.name])
+            if spool and page.is_due_to(listing.name):
+                rows = listing.due_rows(page.rows, None if page.due_to else starts[listing.name])
                 spool.put(Batch(rows, page.size), page.size)
 
     def _read_follower(self, follower: FollowStream) -> None:

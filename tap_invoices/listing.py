@@ -46,7 +46,7 @@ class PagedStream(InvoiceStream):
 
     @abstractmethod
     def parse_page(self, body: Any) -> tuple[Any, int | None, Any]:
-        """Return a page's rows, the list's total (if it is told), and the word on what follows.
+        """Return a page's rows, the list's total (None if it is not told), and the word on what follows.
 
         A shape that is not the provider's may raise what it likes among KeyError, TypeError and ValueError.
         """
@@ -115,20 +115,22 @@ class PagedStream(InvoiceStream):
             for page in self._read_pass(paginator, context, earlier, ahead=ahead):
                 new += len(page.rows)
                 yield page
-            earlier.append(paginator.seen)
-            if self._is_whole(paginator, is_first=len(earlier) == 1, brought_rows=new > 0):
+            if self._is_whole(paginator, earlier, brought_rows=new > 0):
                 return
+            earlier.append(paginator.seen)
         self._refuse_short(paginator)
 
-    def _is_whole(self, paginator: Paginator[Any], *, is_first: bool, brought_rows: bool) -> bool:
+    def _is_whole(self, paginator: Paginator[Any], earlier: list[Seen], *, brought_rows: bool) -> bool:
         total, seen = paginator.total, len(paginator.seen)
         if total is not None and seen < total:
             self.logger.warning("%s: %d of %d rows came; reading the list again", self.name, seen, total)
             return False
-        if paginator.moved and (is_first or brought_rows):
+        is_same = bool(earlier) and not brought_rows and seen == len(earlier[-1])
+        if paginator.moved and not is_same:
             self.logger.warning("%s: the list has shrunk while it was read; reading it again", self.name)
             return False
-        if paginator.needs_proof and is_first:
+        is_proven = is_same if total is None else bool(earlier)  # without a total, nothing else shows that rows went
+        if paginator.needs_proof and not is_proven:
             self.logger.info("%s: reading the list once more, for its pages do not show whether rows moved", self.name)
             return False
         if total is not None and seen > total:
@@ -136,8 +138,9 @@ class PagedStream(InvoiceStream):
         return True
 
     def _refuse_short(self, paginator: Paginator[Any]) -> None:
+        total = "an unknown number of" if paginator.total is None else paginator.total
         message = (
-            f"{len(paginator.seen)} of {paginator.total} rows came, and the list did not hold still, "
+            f"{len(paginator.seen)} of {total} rows came, and the list did not hold still, "
             f"{_READINGS} times over; set `on_short: warn` to go on all the same"
         )
         if self.config.get("on_short") != "warn":
@@ -192,12 +195,16 @@ class ListStream(InvoiceStream):
     def read(self) -> Iterator[Page]:
         """Read the list, and count."""
         for page in self.read_list():
-            if page.late:
-                self.account.count(expected=len(page.rows))
-            else:
-                self.account.expected = page.total
-            self.account.count(read=len(page.rows))
+            if page.is_due_to(self.name):
+                self._count(page)
             yield page
+
+    def _count(self, page: Page) -> None:
+        if page.due_to is None:
+            self.account.expected = page.total if page.total is not None else self.account.expected
+        elif self.account.expected is not None:
+            self.account.count(expected=len(page.rows))
+        self.account.count(read=len(page.rows))
 
     def due_rows(self, rows: list[Row], since: str | None) -> list[Row]:
         """Return the rows that this sync emits: those at or after the start, and those that have no date."""

@@ -33,8 +33,12 @@ class Page:
     """How many rows the provider says the list has now."""
     next: Any = None
     """The provider's word on what follows: a cursor, or whether there is more."""
-    late: bool = False
-    """Whether its rows lie before the window that was asked for, and are due all the same."""
+    due_to: frozenset[str] | None = None
+    """Names of the only streams to which its rows are due, all of them: they lie before these streams' windows."""
+
+    def is_due_to(self, stream: str) -> bool:
+        """Tell whether a stream takes from this page."""
+        return self.due_to is None or stream in self.due_to
 
 
 class Paginator(ABC, Generic[Token]):
@@ -49,6 +53,7 @@ class Paginator(ABC, Generic[Token]):
         self.finished = False
         self.seen = Seen()
         self.total: int | None = None
+        """The last that was told; None while none was."""
         self.moved = False
         """Whether rows may have passed unseen, for the list has shrunk and the pages cannot show it."""
         self._pages = Seen()
@@ -70,8 +75,12 @@ class Paginator(ABC, Generic[Token]):
         """Return what will probably be asked for after the current page."""
         return []
 
+    def _note_total(self, page: Page) -> None:
+        if page.total is not None:
+            self.total = page.total
+
     def _fresh(self, page: Page) -> list[Any]:
-        self.total = page.total
+        self._note_total(page)
         return [row for row, key in zip(page.rows, page.keys, strict=True) if self.seen.add(key)]
 
     def _refuse_repeated(self, page: Page) -> None:
@@ -102,7 +111,8 @@ class CursorPaginator(Paginator[str | None]):
     @override
     def advance(self, page: Page) -> list[Any]:
         self._refuse_repeated(page)
-        self.moved = self.moved or (page.total or 0) < (self.total or 0)
+        if page.total is not None and self.total is not None:
+            self.moved = self.moved or page.total < self.total
         fresh = self._fresh(page)
         self._rows += len(page.rows)
         cursor: str | None = page.next

@@ -168,13 +168,15 @@ class Bookmark:
         if self._key is None:
             self.hold()
             return
+        if len(self._failed) > MOST_FAILED:
+            failed = (value or "" for value in self._failed.values())
+            bound = min(failed) if bound is None else min(bound, *failed)
         bounds = [value for value in (self._largest, self._start_of_sync(), bound) if value is not None]
         new = min(bounds) if self._largest else None
-        if len(self._failed) > MOST_FAILED:
-            new = min([new or "", *(value or "" for value in self._failed.values())]) or None
         moved = max(new or "", self._old or "")
         value = {"replication_key": self._key, _VALUE: moved} if moved else {}
-        beside = self._beside(moved) if moved else {}
+        is_held = bound is not None and bound < (self._old or "")  # what is still to come lies before the old bookmark
+        beside = self._beside(moved) if moved and not is_held else {}
         self._say({**value, "version": VERSION, **beside})
 
     def _say(self, said: Mapping[str, Any]) -> None:

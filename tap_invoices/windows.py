@@ -79,7 +79,7 @@ class WindowPaginator(Paginator[Window]):
     @override
     def advance(self, page: Page) -> list[Any]:
         place = self._place
-        self.total = page.total
+        self._note_total(page)
         if not self._joins_on(page):
             self._step_back()
             return []

@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from tap_invoices.ledger import Account
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import FOLLOWERS, LISTS, STREAMS, Clock, peak, process, provider_of, settings, sync
+from tests.faulty import FOLLOWERS, LISTS, STREAMS, SUB_LISTS, Clock, peak, process, provider_of, settings, sync
 
 COUNTED = ("covage_invoices", "ibana_invoices", "exsited_invoices")
 FIELDS = {
@@ -172,6 +172,49 @@ def test_a_short_list_fails_and_says_so_in_the_ledger(box, ledger, stream):
     [entry] = entries(ledger)
     assert (entry["outcome"], entry["expected"], entry["read"], entry["emitted"]) == ("failed", 26, 25, 25)
     assert not run.bookmark(stream).get("replication_key_value")
+
+
+@pytest.mark.parametrize("stream", COUNTED)
+def test_a_total_that_is_left_out_is_unknown_and_the_list_is_read_to_its_end(box, ledger, stream):
+    box.faults.add(provider=provider_of(stream), times=None, action={"total": None})
+    run = sync(small_pages(box, stream, ledger_url=ledger.as_uri()), streams=[stream])
+    assert not run.failures
+    assert run.bookmark(stream)["replication_key_value"]
+    [entry] = entries(ledger)
+    assert (entry["outcome"], entry["expected"], entry["read"], entry["emitted"]) == ("complete", None, 25, 25)
+
+
+@pytest.mark.parametrize("stream", SUB_LISTS)
+def test_a_sub_list_without_totals_is_read_to_its_end(box, stream):
+    whole = sync(small_pages(box, stream, size=2), streams=[stream])
+    box.faults.add(provider=provider_of(stream), times=None, action={"total": None})
+    run = sync(small_pages(box, stream, size=2), streams=[stream])
+    assert not run.failures
+    assert sorted(run.keys(stream)) == sorted(whole.keys(stream))
+
+
+@pytest.mark.parametrize("told", [0, 1], ids=["on the first page", "on the second page"])
+@pytest.mark.parametrize("stream", COUNTED)
+def test_a_total_that_only_some_pages_tell_still_counts(box, ledger, stream, told):
+    hit = {"provider": provider_of(stream), "path": LISTS[stream]}
+    if told:
+        box.faults.add(**hit, action={"total": None})
+    box.faults.add(**hit, after=1 + told, times=None, action={"total": None})
+    run = sync(small_pages(box, stream, ledger_url=ledger.as_uri(), max_connections=1), streams=[stream])
+    assert not run.failures
+    [entry] = entries(ledger)
+    assert (entry["expected"], entry["read"], entry["emitted"]) == (25, 25, 25)
+
+
+def test_a_page_that_does_not_show_its_end_is_refused(box):
+    body = '{"data": [], "meta": {"page": 1, "take": 5, "itemCount": null, "hasNextPage": null}}'
+    box.faults.add(path=LISTS["ibana_invoices"], times=None, action={"status": 200, "body": body})
+    assert "not of the shape" in sync(settings(box, "ibana"), streams=["ibana_invoices"]).failures["ibana_invoices"]
+    box.faults.clear()
+    box.faults.add(
+        path=LISTS["ibana_invoices"], times=None, action={"status": 200, "body": body.replace(": null}}", ": false}}")}
+    )
+    assert not sync(settings(box, "ibana"), streams=["ibana_invoices"]).failures
 
 
 @pytest.mark.parametrize("stream", COUNTED)

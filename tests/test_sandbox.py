@@ -366,6 +366,30 @@ def test_filters_include_their_bounds(client, box):
     assert len(found[0]) + len(found[1]) == 25
 
 
+@pytest.mark.parametrize("bound", ["accounting_date_gt", "accounting_date_lt"])
+def test_covage_s_bounds_can_leave_their_own_day_out(client, box, bound):
+    book = box.book("covage")
+    day = list(book.invoices.values())[12]["accounting_date"]
+    included = rows_of(client.get(LISTS["covage"], {bound: day}))
+    book.exclusive = frozenset({bound})
+    excluded = rows_of(client.get(LISTS["covage"], {bound: day}))
+    assert excluded == [row for row in included if row["accounting_date"] != day] != included
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [("covage", ("count",)), ("ibana", ("meta", "itemCount")), ("exsited", ("pagination", "records"))],
+)
+def test_a_total_can_be_left_out(client, box, provider, path):
+    *parents, name = path
+    for total, is_told in ((0, True), (None, False)):
+        fault(box, provider, total=total)
+        page = client.get(LISTS[provider]).json()
+        for parent in parents:
+            page = page[parent]
+        assert (name in page) == is_told
+
+
 def test_a_cursor_holds_for_its_own_filters_only(client):
     page = client.get(LISTS["covage"], {"page_size": 2, "accounting_date_gt": "2024-01-01"}).json()
     asked = parse_qs(urlsplit(page["next_page"]).query)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from tap_invoices.connection import Connection
     from tap_invoices.paging import Page
 
-_NO_PAGE = ("NULL", "", None)
+_NULL = ("NULL", "", None)
+"""How a value is told that is none."""
 
 
 class ExsitedStream(InvoiceStream):
@@ -60,7 +61,7 @@ class Paginator(OffsetPaginator):
 
     @override
     def ends(self, page: Page, position: int, *, brought_rows: bool) -> bool:
-        return not brought_rows or (page.total is not None and position >= page.total and page.next in _NO_PAGE)
+        return not brought_rows or (page.total is not None and position >= page.total and page.next in _NULL)
 
 
 class ExsitedPages(ExsitedStream, PagedStream):
@@ -90,7 +91,8 @@ class ExsitedPages(ExsitedStream, PagedStream):
         _refuse_errors(body)
         listing = body[self.wrapper] if self.wrapper else body
         pagination = listing["pagination"]
-        return listing["invoices"], pagination["records"], pagination.get("next_page")
+        records = pagination.get("records")
+        return listing["invoices"], None if records in _NULL else records, pagination.get("next_page")
 
 
 class Invoices(ExsitedPages, PagedListStream):

@@ -69,7 +69,10 @@ class Invoices(PagedListStream):
     @override
     def parse_page(self, body: Any) -> tuple[list[Any], int | None, bool]:
         meta = body["meta"]
-        return body["data"], meta["itemCount"], meta["hasNextPage"]
+        if (more := meta["hasNextPage"]) is None:
+            msg = "a page that does not say whether there is another"
+            raise ValueError(msg)
+        return body["data"], meta.get("itemCount"), more
 
 
 def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:

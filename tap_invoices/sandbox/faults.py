@@ -147,7 +147,7 @@ PAGES = {
     "repeat_page": "1: the first page again and again, 2: the first two in turn, and so on (offsets and page numbers)",
     "repeat_cursor": "the same for cursors: 1: A, A, A; 2: A, B, A, B",
     "foreign_next": "host of next_page: true, or its URL without a path",
-    "total": "added to the list's total",
+    "total": "added to the list's total; null: no total is told",
     "drop_row": "index of a row that is left out of the page",
 }
 """Actions on the making of a page; the provider's stand-in looks at those that it can follow."""

@@ -82,7 +82,9 @@ class Call:
         rows = [self.book.sent(stream, key) for key in keys[first:last]]
         if rows and "drop_row" in self.tweaks:
             del rows[self.tweaks["drop_row"]]
-        return Page(rows, len(keys) + self.tweaks.get("total", 0), more=start + size < len(keys))
+        added = self.tweaks.get("total", 0)
+        total = None if added is None else len(keys) + added
+        return Page(rows, total, more=start + size < len(keys))
 
     def known(self, key: str, missing: str) -> str:
         """Return a key that the book holds.
@@ -100,8 +102,12 @@ class Page:
     """Rows of one page, what their list counts in all, and whether more of it follow."""
 
     rows: list[Record]
-    total: int
+    total: int | None
     more: bool
+
+    def told(self, name: str) -> dict[str, int]:
+        """Return the total under the name that a provider has for it, nothing if it leaves it out."""
+        return {} if self.total is None else {name: self.total}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,15 @@ def large():
         yield served
 
 
+READINGS = [frozenset(), frozenset({"accounting_date_gt"}), frozenset({"accounting_date_lt"})]
+READINGS.append(READINGS[1] | READINGS[2])
+"""Which bounds may leave their own day out: none by their description, both by their names."""
+
+
+def shifted(day, days):
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
 def of_list(box):
     """The queries that the list was asked with."""
     return [dict(request.query) for request in box.requests if request.path == "/covage/api/v1/invoice/"]
@@ -159,6 +168,48 @@ def test_a_window_that_shrinks_while_it_is_read_is_read_again(box, read):
     assert set(book.invoices) <= {key for (key,) in second.keys(LIST)}
 
 
+@pytest.mark.parametrize("first_gone", [1, 2])
+def test_each_reading_in_which_the_list_shrinks_is_followed_by_another(box, read, first_gone):
+    """One invoice slips over an edge in both of the first readings; where two go at first, the second brings a row."""
+    book = box.book("covage")
+    gone, edges = list(book.invoices), {6: first_gone, 17 if first_gone == 2 else 18: 3 - first_gone}
+    # Pages of two: the edge of the second reading lies where the tenth invoice has come to by then.
+
+    def shrink(_request):
+        for _ in range(edges.pop(len(of_list(box)), 0)):
+            book.delete(gone.pop(0))
+
+    box.on_request(shrink)
+    done = read(LIST, page_size=2)
+    assert not edges
+    assert done.failures == {}
+    assert set(book.invoices) <= {key for (key,) in done.keys(LIST)}
+
+
+def test_a_list_that_shrinks_in_every_reading_is_refused(box, read):
+    book = box.book("covage")
+
+    def shrink(_request):
+        if len(of_list(box)) % 6 == 3:
+            book.delete(next(iter(book.invoices)))
+
+    box.on_request(shrink)
+    assert "did not hold still" in read(LIST, page_size=4).failures[LIST]
+
+
+def test_without_a_count_a_list_is_read_until_two_readings_agree(box, read):
+    """One goes, and the row behind an edge slips over it, though no count can show it."""
+    book = box.book("covage")
+    box.faults.add(path="/invoice/$", times=None, action={"total": None})
+    first, *_ = book.invoices
+    box.on_request(lambda _: book.delete(first) if len(of_list(box)) == 3 and first in book.invoices else None)
+    done = read(LIST, page_size=4)
+    assert done.failures == {}
+    assert set(book.invoices) <= {key for (key,) in done.keys(LIST)}
+    assert len(of_list(box)) == 3 * 6
+    assert done.account(LIST).expected is None
+
+
 def test_only_a_list_that_no_later_sync_reads_again_is_read_twice(box, read):
     first = read(LIST, page_size=4)
     assert len(of_list(box)) == 14
@@ -179,7 +230,7 @@ def test_a_page_may_be_smaller_than_asked_for(box, read):
 # Dates
 
 
-def test_the_bound_is_inclusive_and_the_last_day_is_read_again(box, read):
+def test_the_last_day_is_read_again(box, read):
     first = read(LIST)
     day = first.bookmark(LIST)["replication_key_value"]
     box.book("covage").add(accounting_date=day)
@@ -197,6 +248,66 @@ def test_an_invoice_posted_with_a_date_long_ago_is_found(box, read):
     box.clear()
     third = read(LIST, DOCUMENTS, state=second.state)
     assert (late,) not in third.keys(LIST) + third.keys(DOCUMENTS)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["count", "no count"])
+@pytest.mark.parametrize("from_day", [None, 5], ids=["all", "start date"])
+@pytest.mark.parametrize("exclusive", READINGS, ids=["inclusive", "gt excludes", "lt excludes", "exclusive"])
+def test_no_day_is_lost_whether_bounds_are_inclusive_or_exclusive(box, sync, exclusive, from_day, told):
+    """At first the start date's own day; then what is posted late on each day at which a bound may lie."""
+    book, config = box.book("covage"), {**box.config("covage"), "documents": {"mode": "inline"}}
+    book.exclusive = exclusive
+    if not told:
+        box.faults.add(path="/invoice/$", times=None, action={"total": None})
+    days = sorted(invoice["accounting_date"] for invoice in book.invoices.values())
+    start = days[from_day or 0]
+    if from_day is not None:
+        config["start_date"] = start
+        book.add(accounting_date=shifted(start, -1))
+    wanted = {key for key, invoice in book.invoices.items() if invoice["accounting_date"] >= start}
+    run = sync(config, select=[LIST, DOCUMENTS])
+    for stream in (LIST, DOCUMENTS):
+        assert {key for (key,) in run.keys(stream)} == wanted
+    until = run.bookmark(LIST)["before"]["until"]
+    assert run.bookmark(LIST)["before"]["count"] == sum(start <= day <= until for day in days)
+    for day in (start, shifted(start, 1), *(shifted(until, days) for days in (-1, 0, 1, 2)), until):
+        outside = book.add(accounting_date=shifted(start, -1)) if from_day is not None else None
+        late = book.add(accounting_date=day)
+        run = sync(config, run.state, select=[LIST, DOCUMENTS])
+        assert run.failures == {}
+        for stream in (LIST, DOCUMENTS):
+            assert (late,) in run.keys(stream), f"posted on {day}, known until {until}"
+            assert (outside,) not in run.keys(stream)
+        assert run.bookmark(LIST)["before"]["until"] == until
+        count = sum(start <= invoice["accounting_date"] <= until for invoice in book.invoices.values())
+        assert run.bookmark(LIST)["before"]["count"] == run.bookmark(DOCUMENTS)["before"]["count"] == count
+    quiet = sync(config, run.state, select=[LIST, DOCUMENTS])
+    assert min(record["accounting_date"] for record in quiet.records[LIST]) > until
+
+
+def test_an_invoice_without_a_date_does_not_hide_a_late_one(box, read):
+    """It lies on no day, so it is not one of those before the window."""
+    book = box.book("covage")
+    undated = book.add(accounting_date=None)
+    first = read(LIST, DOCUMENTS)
+    late = book.add(accounting_date="2020-01-15")
+    second = read(LIST, DOCUMENTS, state=first.state)
+    for stream in (LIST, DOCUMENTS):
+        assert (undated,) in first.keys(stream)
+        assert (late,) in second.keys(stream)
+
+
+def test_without_a_count_the_invoices_before_the_window_are_counted_here(box, read):
+    box.faults.add(path="/invoice/$", times=None, action={"total": None})
+    first = read(LIST)
+    late = box.book("covage").add(accounting_date="2020-01-15")
+    second = read(LIST, state=first.state)
+    third = read(LIST, state=second.state)
+    for run in (first, second, third):
+        assert run.failures == {}
+        assert run.account(LIST).expected is None
+    assert (late,) in second.keys(LIST)
+    assert (late,) not in third.keys(LIST)
 
 
 def test_that_nothing_was_posted_long_ago_costs_one_request(box, read):
@@ -221,6 +332,75 @@ def test_a_shorter_lookback_leaves_no_days_between_the_window_and_the_proof(box,
     late = box.book("covage").add(accounting_date=(last - timedelta(days=60)).isoformat())
     second = read(LIST, state=first.state, lookback_days=2)
     assert (late,) in second.keys(LIST)
+
+
+@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize("streams", [(DOCUMENTS,), (LIST, DOCUMENTS)])
+def test_a_late_document_comes_though_the_sync_that_saw_it_first_broke_off(box, sync, streams, status):
+    """Bookmarks on the way pass the new invoices of the window, and not the late one, which is still to come."""
+    book, config = box.book("covage"), {**box.config("covage"), "documents": {"mode": "inline"}}
+    config |= {"max_retry_seconds": 0}
+    config["covage"] |= {"page_size": 5, "max_connections": 1}
+    first = sync(config, select=streams)
+    last = first.bookmark(DOCUMENTS)["replication_key_value"]
+    for _ in range(12):
+        book.add(accounting_date=last)
+    late = book.add(accounting_date="2020-01-15")
+    box.faults.add(path=f"/{late}/download/$", times=None, action={"status": status})
+    if status == 503:
+        box.faults.add(path="/download/$", after=8, times=None, action={"status": status})
+    broken = sync(config, first.state, select=streams)
+    states = [message["value"]["bookmarks"][DOCUMENTS] for message in broken.messages if message["type"] == "STATE"]
+    assert all(
+        mark.get("before") == first.bookmark(DOCUMENTS)["before"] or late in mark.get("failed", {}) for mark in states
+    )
+    box.faults.clear()
+    second = sync(config, broken.state, select=streams)
+    assert second.failures == {}
+    assert (late,) in second.keys(DOCUMENTS)
+    assert {(key,) for key in book.invoices} <= {k for run in (first, broken, second) for k in run.keys(DOCUMENTS)}
+    known = {(key,) for key, invoice in book.invoices.items() if invoice["accounting_date"] < "2026-01-01"} - {(late,)}
+    if LIST in streams:
+        assert known.isdisjoint(second.keys(LIST)), "the list has all of them, only documents lack one"
+    quiet = sync(config, second.state, select=streams)
+    assert known.isdisjoint(quiet.keys(DOCUMENTS)), "and then all is known"
+
+
+def test_progress_after_a_long_break_is_kept_with_its_proof(large, sync):
+    """Syncs that break off again and again get on, for a bookmark that passes all that was due renews its proof."""
+    book, config = large.book("covage"), {**large.config("covage"), "documents": {"mode": "inline"}}
+    config |= {"max_retry_seconds": 0}
+    config["covage"] |= {"page_size": 20, "lookback_days": 5, "max_connections": 1}
+    days = sorted(invoice["accounting_date"] for invoice in book.invoices.values())
+    until = shifted(days[50], -6)
+    proof = {"until": until, "count": sum(day <= until for day in days)}
+    mark = {"replication_key": "accounting_date", "replication_key_value": days[50], "before": proof}
+    state = {"bookmarks": {DOCUMENTS: mark}}
+    large.faults.add(path="/download/$", after=200, times=None, action={"status": 503})
+    broken = sync(config, state, select=[DOCUMENTS])
+    large.faults.clear()
+    rest = sync(config, broken.state, select=[DOCUMENTS])
+    assert broken.bookmark(DOCUMENTS)["before"]["until"] > until
+    assert len(rest.records[DOCUMENTS]) < len(broken.records[DOCUMENTS])
+    expected = {(key,) for key, invoice in book.invoices.items() if invoice["accounting_date"] >= days[50]}
+    assert expected <= {*broken.keys(DOCUMENTS), *rest.keys(DOCUMENTS)}
+
+
+@pytest.mark.parametrize("streams", [(DOCUMENTS,), (LIST, DOCUMENTS)])
+def test_an_invoice_that_went_hides_no_late_document_where_the_bookmark_stopped_on_the_way(large, sync, streams):
+    """Its day lies between the bookmark of the documents and that of the list."""
+    book, config = large.book("covage"), {**large.config("covage"), "documents": {"mode": "inline"}}
+    config |= {"max_retry_seconds": 0}
+    config["covage"] |= {"page_size": 20, "lookback_days": 5, "max_connections": 1}
+    gone = next(iter(book.invoices))
+    large.on_request(lambda _: book.delete(gone) if len(of_list(large)) == 3 and gone in book.invoices else None)
+    large.faults.add(path="/download/$", after=200, times=None, action={"status": 503})
+    broken = sync(config, select=streams)
+    assert gone not in book.invoices
+    large.faults.clear()
+    late = book.add(accounting_date="2020-01-15")
+    rest = sync(config, broken.state, select=streams)
+    assert (late,) in rest.keys(DOCUMENTS)
 
 
 @pytest.mark.parametrize("streams", [(DOCUMENTS,), (LIST, DOCUMENTS)])

@@ -37,6 +37,9 @@ class CovageBook(Book):
 
     key_field = "invoice_number"
 
+    exclusive: frozenset[str] = frozenset()
+    """Bounds of the accounting date that leave their own day out, as their names say."""
+
     def key(self, index: int) -> str:
         """Return the invoice number."""
         return invent.odd_key(f"FACTTSO{invent.moment(index, self.count):%y%m}{index:05d}", index)
@@ -128,12 +131,13 @@ class Covage(Provider):
         )
 
     def invoices(self, call: Call) -> Answer:
-        """List invoices, those of the bounds of accounting_date included."""
+        """List invoices, by default with those on the bounds of accounting_date."""
         asked = call.params(PARAMETERS)
         wanted = {name: asked[name] for name in FILTERS if name in asked}
         size = call.page_size(asked.get("page_size", 20))
         start = _position(asked["cursor"], wanted) if "cursor" in asked else 0
-        keys = call.book.select(tuple(wanted.items()), lambda record: _matches(record, wanted))
+        exclusive = call.book.exclusive
+        keys = call.book.select((*wanted.items(), exclusive), lambda record: _matches(record, wanted, exclusive))
         page = call.page("covage_invoices", keys, start, size)
         host = call.tweaks.get("foreign_next", "http://api.example.com")
         link = f"{'https://evil.example' if host is True else host}/api/v1/invoice/?"
@@ -146,7 +150,7 @@ class Covage(Provider):
         return Answer.of(
             {
                 "page_size": size,
-                "count": page.total,
+                **page.told("count"),
                 "next_page": url(after) if page.more or turns else None,
                 "previous_page": url(max(start - size, 0)) if start else None,
                 "results": page.rows,
@@ -170,12 +174,13 @@ def _denied(status: int, error: str, description: str) -> RefusalError:
     return RefusalError(status, answer=answer)
 
 
-def _matches(record: Record, wanted: dict[str, Any]) -> bool:
+def _matches(record: Record, wanted: dict[str, Any], exclusive: frozenset[str]) -> bool:
     day = record["accounting_date"]
+    after, before = wanted.get("accounting_date_gt"), wanted.get("accounting_date_lt")
     return (
         wanted.get("invoice_number") in {None, record["invoice_number"]}
-        and ("accounting_date_gt" not in wanted or (day or "") >= wanted["accounting_date_gt"])
-        and ("accounting_date_lt" not in wanted or (day or "~") <= wanted["accounting_date_lt"])
+        and (after is None or (day or "") > after or (day == after and "accounting_date_gt" not in exclusive))
+        and (before is None or (day or "~") < before or (day == before and "accounting_date_lt" not in exclusive))
     )
 
 

@@ -191,5 +191,5 @@ def _listing(call: Call, stream: str, owner: str = "", name: str = "") -> Record
         return f"{parts.STAGE}/api/v2/invoices?{urlencode({'limit': size, 'offset': offset})}"
 
     before, after = link(max(start - size, 0)) if start else "", link(start + size) if page.more else "NULL"
-    pagination = {"records": page.total, "limit": size, "offset": start, "previous_page": before, "next_page": after}
+    pagination = {**page.told("records"), "limit": size, "offset": start, "previous_page": before, "next_page": after}
     return {"invoices": page.rows, "pagination": pagination}

@@ -158,8 +158,8 @@ class Ibana(Provider):
         )
         size = call.page_size(asked_size)
         page = call.page("ibana_invoices", keys, (number - 1) * size, size)
-        count = -(-page.total // size)
-        meta = {"page": number, "take": size, "itemCount": page.total, "pageCount": count}
+        count = {} if page.total is None else {"pageCount": -(-page.total // size)}
+        meta = {"page": number, "take": size, **page.told("itemCount"), **count}
         turns = {"hasPreviousPage": number > 1, "hasNextPage": page.more}
         return Answer.of({"data": page.rows, "meta": meta | turns})
 
