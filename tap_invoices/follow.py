@@ -155,6 +155,7 @@ class FollowStream(InvoiceStream):
         row.append(due)
         if len(row) < _ALIKE:
             return {}
+        self.has_doubts = True
         if len(row) == _ALIKE:
             self.logger.warning("%s: %d items in a row seem gone; the next sync asks for them again", self.name, _ALIKE)
         doubted = {each.id: each.value for each in row if not each.again}

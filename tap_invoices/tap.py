@@ -13,23 +13,26 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator
 from typing_extensions import override
 
+from tap_invoices import catalog as catalogs
 from tap_invoices import check, redact, settings, terminal, validate
 from tap_invoices.cli import CommandLineTap
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
 from tap_invoices.feed import Feeds
+from tap_invoices.given_state import read_state
 from tap_invoices.ledger import Ledger, LedgerError
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.state import check_versions
-from tap_invoices.writer import BufferedWriter
+from tap_invoices.writer import BufferedWriter, LastStateWriter
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk.singerlib import Catalog
 
+    from tap_invoices.outcome import EndingStream
     from tap_invoices.stream import InvoiceStream
 
+_STREAMS = tuple(stream for provider in PROVIDERS for stream in provider.streams)
 _NO_DOCUMENTS = (
     "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
     "or to files with a `documents.url`."
@@ -59,7 +62,10 @@ class TapInvoices(CommandLineTap):
             self.append_builtin_config(self.config_jsonschema)
             merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))
         self.failures: dict[str, str] = {}
+        catalog = catalogs.read_catalog(catalog, _STREAMS)
         super().__init__(config=merged, catalog=catalog, state=state, validate_config=True, **kwargs)
+        self._state_writer = LastStateWriter(self.message_writer)
+        self._refuse_missing()
         self._refuse_partial_batches()
 
     @override
@@ -76,8 +82,7 @@ class TapInvoices(CommandLineTap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        check_versions(state)
-        super().load_state(state)
+        super().load_state(read_state(state, _STREAMS))
 
     # Streams
 
@@ -91,6 +96,21 @@ class TapInvoices(CommandLineTap):
                 self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
         return [stream(self) for stream in on]
+
+    def _refuse_missing(self) -> None:
+        """Refuse, or warn of, what the catalog selects of providers that are off.
+
+        Raises:
+            ConfigValidationError: If a setting of such a provider came empty.
+        """
+        if self.input_catalog is None:
+            return
+        errors, warnings = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
+        for warning in warnings:
+            self.logger.warning("%s", warning)
+        if errors:
+            msg = "Catalog selects streams that are not there"
+            raise ConfigValidationError(msg, errors=errors)
 
     def _refuse_partial_batches(self) -> None:
         """Refuse what the SDK would leave out in silence: batch files hold all fields.
@@ -122,7 +142,7 @@ class TapInvoices(CommandLineTap):
     def streams(self) -> Mapping[str, InvoiceStream]:  # type: ignore[override]
         """All streams, each list before those that follow it; the SDK would sort them by name."""
         if self._streams is None:
-            order = [str(stream.name) for provider in PROVIDERS for stream in provider.streams]  # type: ignore[misc]
+            order = [str(stream.name) for stream in _STREAMS]  # type: ignore[misc]
             by_name = super().streams
             self._streams = {name: by_name[name] for name in order if name in by_name}
         return self._streams  # type: ignore[return-value]
@@ -195,7 +215,7 @@ class TapInvoices(CommandLineTap):
 
     def close_account(
         self,
-        stream: InvoiceStream,
+        stream: EndingStream,
         outcome: str,
         failure: str | None = None,
         failure_type: str = "system",

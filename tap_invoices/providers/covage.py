@@ -54,6 +54,17 @@ class CovageStream(InvoiceStream):
         before = self.stream_state.get("before") or {}
         return (before["until"], before["count"]) if before and before.get("since") == self.floor else None
 
+    @classmethod
+    @override
+    def understands(cls, bookmark: Mapping[str, Any]) -> bool:
+        before = bookmark.get("before")
+        if not before:
+            return before is None or before == {}
+        try:
+            return times.to_date(before["until"]) == before["until"] and isinstance(before["count"], int)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return False
+
     @override
     def starting_value(self, bookmark: str | None = None) -> str | None:
         """Begin no later than where the proof ends, though the lookback may have become shorter."""

@@ -1,0 +1,28 @@
+"""Which field of a stream map has failed: the SDK does not say."""
+
+from __future__ import annotations
+
+import traceback
+
+from singer_sdk.mapper import CustomStreamMap
+
+
+class MapError(Exception):
+    """A stream map cannot be applied to a record."""
+
+
+def map_error(error: Exception) -> MapError | None:
+    """Return what went wrong in which field of a stream map; None where an error did not come from one.
+
+    The text holds nothing of the record: what an expression met may be personal.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is CustomStreamMap._eval.__code__:  # noqa: SLF001  (the only place that knows the field)
+            name = frame.f_locals.get("property_name") or "__filter__"
+            alias = getattr(frame.f_locals.get("self"), "stream_alias", "")
+            reason = type(error.__cause__ or error).__name__
+            return MapError(
+                f"the stream map of `{alias}` cannot make `{name}` of a record ({reason}): "
+                "fields may be null or missing, and amounts are Decimal, which does not mix with float"
+            )
+    return None
