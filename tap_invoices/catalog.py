@@ -27,7 +27,7 @@ def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]]) -> Catalog 
     if given is None:
         return None
     try:
-        entries = dict(given if isinstance(given, Catalog) else Catalog.from_dict(given))
+        entries = dict(given if isinstance(given, Catalog) else Catalog.from_dict({"streams": given["streams"]}))
     except (KeyError, TypeError, AttributeError):
         msg = "the catalog is not one of Singer's: `streams` holds an entry with `tap_stream_id` for each stream"
         raise ConfigValidationError(msg, errors=[msg]) from None

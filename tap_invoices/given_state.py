@@ -50,7 +50,8 @@ def _unwrapped(state: Any) -> Any:
 
 
 def _is_bookmark(value: Any) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("failed") or {}, Mapping)
+    objects = ("failed", "progress_markers")  # the latter is the SDK's
+    return isinstance(value, Mapping) and all(isinstance(value.get(name) or {}, Mapping) for name in objects)
 
 
 def _faults(bookmark: Mapping[str, Any], stream: type[InvoiceStream] | None) -> Iterator[str]:

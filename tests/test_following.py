@@ -12,7 +12,7 @@ import pytest
 
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import FOLLOWERS, LISTS, SUB_LISTS, provider_of
+from tests.faulty import FOLLOWERS, LISTS, STREAMS, SUB_LISTS, provider_of
 
 LIST_OF = {
     "covage": "covage_invoices",
@@ -625,6 +625,19 @@ def test_a_list_without_a_date_gives_all_its_rows_at_every_sync(box, sync, strea
     first = sync(settings(box, stream, start_date="2026-01-01"), select=[stream])
     second = sync(settings(box, stream), first.state, select=[stream])
     assert first.keys(stream) == second.keys(stream) != []
+
+
+@pytest.mark.parametrize("stream", [name for name in STREAMS if name != "i3dnet_unpaid_invoices"])
+def test_a_bookmark_does_not_go_back(box, sync, stream):
+    """What it stood for is gone from the source, and what the lookback brings is older."""
+    config = settings(box, stream, lookback_days=36500)
+    state = sync(config, select=[stream]).state
+    mark = state["bookmarks"][stream]
+    later = {10: "2026-11-01", 27: "2026-11-01T00:00:00.000000Z"}[len(mark["replication_key_value"])]
+    mark["replication_key_value"] = later
+    again = sync(config, state, select=[stream])
+    assert again.records[stream]
+    assert bookmark(again, stream) == later
 
 
 @pytest.mark.parametrize(
