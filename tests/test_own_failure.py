@@ -15,9 +15,9 @@ LIST, DETAILS = "matas_invoices", "matas_invoice_details"
 
 @pytest.fixture
 def nulled(box):
-    """The key of an invoice in the middle, which lacks its phone number."""
+    """The key of an invoice in the middle, which lacks its description."""
     key = list(box.book("matas").invoices)[12]
-    box.book("matas").change(key, phone=None)
+    box.book("matas").change(key, description=None)
     return key
 
 
@@ -25,11 +25,11 @@ def nulled(box):
 @pytest.mark.parametrize(
     ("mapped", "field"),
     [
-        ({"phone": "phone.upper()"}, "phone"),
-        ({"phone": "md5(phone)"}, "phone"),
+        ({"description": "description.upper()"}, "description"),
+        ({"description": "md5(description)"}, "description"),
         ({"total": "total * 1.21"}, "total"),
         ({"short": "nowhere + 1"}, "short"),
-        ({"__filter__": "len(phone) > 0"}, "__filter__"),
+        ({"__filter__": "len(description) > 0"}, "__filter__"),
         ({"__alias__": "purchases", "total": "total * 1.21"}, "total"),
     ],
     ids=str,
@@ -57,7 +57,9 @@ def test_followers_of_a_list_that_cannot_be_written_get_all_of_it(box):
 
 @pytest.mark.usefixtures("nulled")
 def test_a_map_that_fails_is_in_the_ledger_once_and_in_the_exit_code(box, run_tap, tmp_path):
-    config = settings(box, "matas", stream_maps={LIST: {"phone": "phone.upper()"}}, ledger_url=str(tmp_path / "ledger"))
+    config = settings(
+        box, "matas", stream_maps={LIST: {"description": "description.upper()"}}, ledger_url=str(tmp_path / "ledger")
+    )
     done = run_tap("--config", config)
     lines = [json.loads(line) for line in (tmp_path / "ledger").read_text().splitlines()]
     assert done.returncode == 1
