@@ -96,7 +96,10 @@ def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
         return None
     try:
         with file:
-            value = json.load(file, parse_float=Decimal)
+            text = file.read()
+        if option == "--state" and not text.strip():  # as a target leaves it that has had no state to tell
+            return None
+        value = json.loads(text, parse_float=Decimal)
     except ValueError:
         value = None
     if not isinstance(value, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
 from tap_invoices.errors import FatalAPIError
@@ -28,8 +28,8 @@ class Feeds:
         self._streams = tuple(streams)
         self._feeds: dict[str, Feed] = {}
 
-    def read(self, stream: InvoiceStream) -> Iterator[Batch]:
-        """Yield a stream's batches as they come."""
+    def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
+        """Return a stream's batches, as they come."""
         if not self._feeds:
             providers = dict.fromkeys(s.provider for s in self._streams)
             self._feeds = {name: Feed([s for s in self._streams if s.provider == name]) for name in providers}
@@ -58,7 +58,7 @@ class Feed:
         """Begin to read, in a thread that does not keep the process alive."""
         threading.Thread(target=self._walk, name=f"feed-{id(self)}", daemon=True).start()
 
-    def read(self, stream: InvoiceStream) -> Iterator[Batch]:
+    def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
         """Yield a stream's batches; who stops early is not waited for."""
         spool = self._spools[stream.name]
         try:
@@ -99,7 +99,12 @@ class Feed:
                     follower.note(page.rows, None if page.due_to else starts[follower.name])
             if spool and page.is_due_to(listing.name):
                 rows = listing.due_rows(page.rows, None if page.due_to else starts[listing.name])
-                spool.put(Batch(rows, page.size), page.size)
+                try:
+                    spool.put(Batch(rows, page.size), page.size)
+                except AbandonedError:
+                    if not followers or listing.ABORT_AT_RECORD_COUNT is not None:
+                        raise
+                    spool = None  # the list cannot be written, and its followers still need all of it
 
     def _read_follower(self, follower: FollowStream) -> None:
         spool = self._spools[follower.name]

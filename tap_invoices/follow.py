@@ -156,6 +156,7 @@ class FollowStream(InvoiceStream):
         """Return which of a long row that seems gone the next sync asks for once more; the provider may be ill."""
         if len(row) == ALIKE:
             self.logger.warning("%s: %d items in a row seem gone; the next sync asks for them again", self.name, ALIKE)
+        self.has_doubts = self.has_doubts or bool(row)
         return {each.id: each.value for each in row if not each.again}
 
     def complete_row(self, row: Row, due: Due) -> Row:

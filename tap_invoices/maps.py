@@ -1,7 +1,8 @@
-"""Stream maps are the SDK's; here ``str()`` writes an amount with its plain digits, and leaves a null as it is."""
+"""Stream maps are the SDK's; here ``str()`` is exact, and an error names the map and its field."""
 
 from __future__ import annotations
 
+import traceback
 from decimal import Decimal
 from typing import Any
 
@@ -24,3 +25,24 @@ def text(value: Any) -> str | None:
     if isinstance(value, Decimal) and abs(value.adjusted()) <= _MOST_ZEROS:
         return f"{value:f}"
     return None if value is None else str(value)
+
+
+class MapError(Exception):
+    """A stream map cannot be applied to a record."""
+
+
+def map_error(error: Exception) -> MapError | None:
+    """Return what went wrong in which field of a stream map; None where an error did not come from one.
+
+    The text holds nothing of the record: what an expression met may be personal.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is CustomStreamMap._eval.__code__:  # noqa: SLF001  (the only place that knows the field)
+            name = frame.f_locals.get("property_name") or "__filter__"
+            alias = getattr(frame.f_locals.get("self"), "stream_alias", "")
+            reason = type(error.__cause__ or error).__name__
+            return MapError(
+                f"the stream map of `{alias}` cannot make `{name}` of a record ({reason}): "
+                "fields may be null or missing, and amounts are Decimal, which does not mix with float"
+            )
+    return None

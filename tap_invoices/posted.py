@@ -6,7 +6,7 @@ So each bookmark keeps how many rows there were before the next window, and ever
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,6 +46,17 @@ class PostedStream(InvoiceStream, ABC):
         """Up to which day all was known after the last sync, and how many rows that were."""
         before = self.stream_state.get("before") or {}
         return (before["until"], before["count"]) if before and before.get("since") == self.floor else None
+
+    @classmethod
+    @override
+    def understands(cls, bookmark: Mapping[str, Any]) -> bool:
+        before = bookmark.get("before")
+        if not before:
+            return before is None or before == {}
+        try:
+            return times.to_date(before["until"]) == before["until"] and isinstance(before["count"], int)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return False
 
     @override
     def starting_value(self, bookmark: str | None = None) -> str | None:

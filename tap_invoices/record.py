@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,26 +31,50 @@ class RecordFitter:
 
     Args:
         schema: The stream's JSON schema.
+        mask: Breadcrumb of a field → whether it is selected; of a field that is not, no original is kept.
     """
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self, schema: dict[str, Any], mask: Mapping[tuple[str, ...], bool] | None = None) -> None:
         self._readers = _readers({name: s for name, s in schema["properties"].items() if name != ADDITIONAL})
         self.misfits: Counter[str] = Counter()
         """Field, without array indexes → how many values could not be read."""
         self.unknown: Counter[str] = Counter()
         """Top-level field that the schema does not know → in how many rows it came."""
+        self.dropped: Counter[str] = Counter()
+        """Field, deselected in whole or in part → how many values could not be read, and were kept nowhere."""
+        self._deselected = [_path(breadcrumb) for breadcrumb, selected in (mask or {}).items() if not selected]
 
     def __call__(self, row: Record) -> Record:
         """Return the record for a row."""
         misfits: Misfits = {}
         record = _read_fields(row, self._readers, "", misfits)
         unknown = {name: record.pop(name) for name in row if name not in self._readers}
+        if self._deselected:
+            self._drop_deselected(misfits)
+            self._drop_deselected(unknown)
         if misfits:
             self.misfits.update({_INDEX.sub("[]", path) for path in misfits})
         if unknown:
             self.unknown.update(unknown.keys())
         record[ADDITIONAL] = {**unknown, **misfits} or None
         return record
+
+    def _drop_deselected(self, originals: dict[str, Any]) -> None:
+        for path in list(originals):
+            name = _INDEX.sub("", path)
+            if any(_is_within(name, other) or _is_within(other, name) for other in self._deselected):
+                del originals[path]
+                self.dropped[name] += 1
+
+
+def _path(breadcrumb: tuple[str, ...]) -> str:
+    """Return a breadcrumb as the path of a misfit has it: the names that follow each `properties`."""
+    crumbs = iter(breadcrumb)
+    return ".".join(next(crumbs, "") for crumb in crumbs if crumb == "properties")
+
+
+def _is_within(path: str, other: str) -> bool:
+    return f"{path}.".startswith(f"{other}.")
 
 
 def _read_fields(row: Record, readers: dict[str, Reader], path: str, misfits: Misfits) -> Record:
@@ -61,7 +85,7 @@ def _read_fields(row: Record, readers: dict[str, Reader], path: str, misfits: Mi
             continue
         try:
             record[name] = read(value, f"{path}{name}", misfits)
-        except (ValueError, OverflowError):
+        except (ValueError, ArithmeticError):
             record[name] = None
             misfits[f"{path}{name}"] = value
     return record
@@ -113,7 +137,7 @@ def _item(read: Reader, value: Any, path: str, misfits: Misfits) -> Any:
         return None
     try:
         return read(value, path, misfits)
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):
         misfits[path] = value
         return None
 

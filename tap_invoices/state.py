@@ -6,10 +6,9 @@ Text of one width sorts as time does, which is how both the SDK and this module 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-
-from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices import times
 from tap_invoices.verbatim import VerbatimRow
@@ -25,28 +24,15 @@ _VALUE = "replication_key_value"
 _DATE = "date"
 
 
-def check_versions(state: Mapping[str, Any]) -> None:
-    """Refuse a state from the future.
-
-    Raises:
-        ConfigValidationError: If a bookmark is none, or has a version that this tap does not know.
-    """
-    bookmarks = state.get("bookmarks", {})
-    if not isinstance(bookmarks, Mapping) or not all(_is_bookmark(each) for each in bookmarks.values()):
-        msg = "the state is not one that this tap has written: `bookmarks` holds an object for each stream"
-        raise ConfigValidationError(msg, errors=[msg])
-    errors = [
-        f"the state of `{stream}` has version {bookmark['version']}; this tap knows up to {VERSION}: upgrade it"
-        for stream, bookmark in bookmarks.items()
-        if bookmark.get("version", VERSION) not in range(VERSION + 1)
-    ]
-    if errors:
-        msg = "State not understood"
-        raise ConfigValidationError(msg, errors=errors)
-
-
-def _is_bookmark(value: Any) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("failed") or {}, Mapping)
+def normalise(value: Any, *, is_date: bool) -> str | None:
+    """Return a replication value in the form that bookmarks have; None if it is none."""
+    try:
+        if is_date:
+            return times.to_date(str(value)[:10]) if value else None
+        utc = times.to_utc(value) if value is not None else None
+        return times.bookmark(times.parse(utc)) if utc else None
+    except (ValueError, TypeError, ArithmeticError):
+        return None
 
 
 class Bookmark:
@@ -79,9 +65,13 @@ class Bookmark:
         self._key = key if incremental else None
         self._is_date = key is not None and properties[key].get("format") == _DATE
         self._state = state
+        self._given = deepcopy(state)
         self._largest: str | None = None
         self._failed: dict[str, str | None] = dict(state.get("failed") or {})
-        self._old = self.normalise(state.get(_VALUE)) if incremental else None
+        old = self.normalise(state.get(_VALUE)) if incremental else None
+        self._old = min(old, self._start_of_sync()) if old else None
+        self.was_ahead = old != self._old
+        """Whether the state had a bookmark later than the sync's start, which is taken instead."""
 
     @property
     def failed(self) -> Mapping[str, str | None]:
@@ -90,13 +80,7 @@ class Bookmark:
 
     def normalise(self, value: Any) -> str | None:
         """Return a replication value in the form that bookmarks have; None if it is none."""
-        try:
-            if self._is_date:
-                return times.to_date(str(value)[:10]) if value else None
-            utc = times.to_utc(value) if value is not None else None
-            return times.bookmark(times.parse(utc)) if utc else None
-        except (ValueError, TypeError, OverflowError):
-            return None
+        return normalise(value, is_date=self._is_date)
 
     def shown(self, value: str | None) -> str | None:
         """Return a value in the form that records have."""
@@ -163,6 +147,12 @@ class Bookmark:
     def hold(self) -> None:
         """Leave the bookmark after a read that was not complete; only the failed items are kept."""
         self._say({})
+
+    def undo(self) -> None:
+        """Take the bookmark back to where the sync began: what it covers is not out."""
+        self._state.clear()
+        self._state.update(deepcopy(self._given))
+        self._failed = dict(self._given.get("failed") or {})
 
     def _write(self, bound: str | None) -> None:
         if self._key is None:

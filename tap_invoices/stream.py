@@ -17,11 +17,9 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_invoices import times
-from tap_invoices.client import ApiStream
-from tap_invoices.errors import SyncError, failure_type
 from tap_invoices.logs import Doubling
+from tap_invoices.outcome import EndingStream
 from tap_invoices.record import Record, RecordFitter
-from tap_invoices.retry import describe
 from tap_invoices.schema import SCHEMAS
 from tap_invoices.state import Bookmark
 from tap_invoices.verbatim import VerbatimRow
@@ -35,9 +33,6 @@ Row = dict[str, Any]
 
 STATE_SECONDS = 60.0
 """A STATE message goes out at least this often, where there is something new to say."""
-
-FAILURES_TOLD = 20
-"""Items that could not be had and get a line of their own, in each stream."""
 
 
 @dataclass(slots=True)
@@ -54,7 +49,7 @@ class Batch:
     """Ids of items that need not be asked for again."""
 
 
-class InvoiceStream(ApiStream, ABC):
+class InvoiceStream(EndingStream, ABC):
     """A stream of one provider."""
 
     primary_keys: Sequence[str]
@@ -66,17 +61,15 @@ class InvoiceStream(ApiStream, ABC):
 
     def __init__(self, tap: TapInvoices) -> None:
         super().__init__(tap)
-        self.is_short = False
         self._state_told_at = time.monotonic()
         self._is_progress_due = Doubling()
-        self._failures_told = 0
 
     # Record
 
     @cached_property
     def fitter(self) -> RecordFitter:
         """Fits rows to the schema."""
-        return RecordFitter(self.schema)
+        return RecordFitter(self.schema, self.mask)
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
@@ -115,14 +108,15 @@ class InvoiceStream(ApiStream, ABC):
     @override
     def get_records(self, context: Context | None) -> Iterable[Row]:
         """Yield the rows as they come. A failure ends this stream and is told at the end; the others go on."""
+        batches = self._tap.feeds.read(self)
+        self._stop_reading = batches.close
         try:
-            for batch in self._tap.feeds.read(self):
+            for batch in batches:
                 yield from batch.rows
                 self._settle(batch)
-            self._complete()
+            self.bookmark.finish()
         except Exception as error:  # noqa: BLE001  (whatever it is, the other streams must go on)
-            self._fail(error)
-        self._tell_misfits()
+            self._error = error
 
     def _settle(self, batch: Batch) -> None:
         """Take note of a batch whose rows have all been emitted."""
@@ -141,31 +135,18 @@ class InvoiceStream(ApiStream, ABC):
         if self._is_progress_due():
             self.logger.info("%s so far: %s", self.name, self.account.progress())
 
-    def _complete(self) -> None:
-        self.bookmark.finish()
-        if self.account.failed:
-            message = f"{self.account.failed} items could not be had; they are asked for again at the next sync"
-            self._tap.close_account(self, "partial", message)
-        elif self.is_short:
-            self._tap.close_account(self, "short")
-        else:
-            if self._stream_version is not None:
-                self._write_activate_version_message(self._stream_version)
-            self._tap.close_account(self, "complete")
-
-    def _fail(self, error: Exception) -> None:
-        if isinstance(error, SyncError):
-            message = describe(error)
-        else:
-            message = f"unexpected {type(error).__name__}"
-            self.logger.debug("Unexpected error in %s", self.name, exc_info=error)
-        self.bookmark.hold()
-        self._tap.close_account(self, "failed", message, failure_type(error))
-
+    @override
     def _tell_misfits(self) -> None:
         for name, count in sorted(self.fitter.misfits.items()):
             self.logger.warning(
                 "%s: %d records with a `%s` that does not fit its type; the originals are in additional_properties",
+                self.name,
+                count,
+                name,
+            )
+        for name, count in sorted(self.fitter.dropped.items()):
+            self.logger.warning(
+                "%s: %d records with a `%s` that does not fit, and is deselected in whole or in part: it is left out",
                 self.name,
                 count,
                 name,
@@ -180,7 +161,7 @@ class InvoiceStream(ApiStream, ABC):
     @cached_property
     def bookmark(self) -> Bookmark:
         """Where the next sync starts."""
-        return Bookmark(
+        bookmark = Bookmark(
             key=type(self).replication_key,
             properties=self.schema["properties"],
             state=self.stream_state,
@@ -189,6 +170,14 @@ class InvoiceStream(ApiStream, ABC):
             incremental=self.replication_method == "INCREMENTAL",
             zone=self.zone,
         )
+        if bookmark.was_ahead:
+            self.logger.warning("%s: the state has a bookmark of the future; this sync's start is taken", self.name)
+        return bookmark
+
+    @classmethod
+    def understands(cls, bookmark: Mapping[str, Any]) -> bool:  # noqa: ARG003
+        """Tell whether what an earlier sync has put beside the bookmark's value has the form that it must have."""
+        return True
 
     def beside_bookmark(self, value: str) -> Mapping[str, Any]:  # noqa: ARG002
         """Return what the next sync must know beside the bookmark's value."""
@@ -213,11 +202,3 @@ class InvoiceStream(ApiStream, ABC):
     def emit_activate_version_messages(self) -> bool:
         """Not at the start, as the SDK does: rows may go only once all that are left have come."""
         return False
-
-    def log_failure(self, item: str, error: Exception, what_next: str) -> None:
-        """Tell that one item could not be had; after so many, their count at the end says it."""
-        self._failures_told += 1
-        if self._failures_told <= FAILURES_TOLD:
-            self.logger.warning("%s: %s: %s; %s", self.name, item, describe(error), what_next)
-        elif self._failures_told == FAILURES_TOLD + 1:
-            self.logger.warning("%s: more items could not be had; from here on they are only counted", self.name)

@@ -13,24 +13,27 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator
 from typing_extensions import override
 
+from tap_invoices import catalog as catalogs
 from tap_invoices import check, maps, redact, settings, terminal, validate
 from tap_invoices.cli import CommandLineTap
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
 from tap_invoices.feed import Feeds
+from tap_invoices.given_state import read_state
 from tap_invoices.ledger import Ledger, LedgerError
 from tap_invoices.probe import Probe
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.state import check_versions
-from tap_invoices.writer import BufferedWriter
+from tap_invoices.writer import BufferedWriter, LastStateWriter
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk.singerlib import Catalog
 
+    from tap_invoices.outcome import EndingStream
     from tap_invoices.stream import InvoiceStream
 
+_STREAMS = tuple(stream for provider in PROVIDERS for stream in provider.streams)
 _NO_DOCUMENTS = (
     "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
     "or to files with a `documents.url`."
@@ -67,7 +70,10 @@ class TapInvoices(CommandLineTap):
             merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))
         self.failures: dict[str, str] = {}
         self.connections: dict[str, Connection] = {}
+        catalog = catalogs.read_catalog(catalog, _STREAMS)
         super().__init__(config=merged, catalog=catalog, state=state, validate_config=True, **kwargs)
+        self._state_writer = LastStateWriter(self.message_writer)
+        self._refuse_missing()
         self._refuse_partial_batches()
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
         self.connections.update(
@@ -88,8 +94,7 @@ class TapInvoices(CommandLineTap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        check_versions(state)
-        super().load_state(state)
+        super().load_state(read_state(state, _STREAMS))
 
     @override
     def setup_mapper(self) -> None:
@@ -108,6 +113,21 @@ class TapInvoices(CommandLineTap):
                 self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
         return [stream(self) for stream in on]
+
+    def _refuse_missing(self) -> None:
+        """Refuse, or warn of, what the catalog selects of providers that are off.
+
+        Raises:
+            ConfigValidationError: If a setting of such a provider came empty.
+        """
+        if self.input_catalog is None:
+            return
+        errors, warnings = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
+        for warning in warnings:
+            self.logger.warning("%s", warning)
+        if errors:
+            msg = "Catalog selects streams that are not there"
+            raise ConfigValidationError(msg, errors=errors)
 
     def _refuse_partial_batches(self) -> None:
         """Refuse what the SDK would leave out in silence: batch files hold all fields.
@@ -139,7 +159,7 @@ class TapInvoices(CommandLineTap):
     def streams(self) -> Mapping[str, InvoiceStream]:  # type: ignore[override]
         """All streams, each list before those that follow it; the SDK would sort them by name."""
         if self._streams is None:
-            order = [str(stream.name) for provider in PROVIDERS for stream in provider.streams]  # type: ignore[misc]
+            order = [str(stream.name) for stream in _STREAMS]  # type: ignore[misc]
             by_name = super().streams
             self._streams = {name: by_name[name] for name in order if name in by_name}
         return self._streams  # type: ignore[return-value]
@@ -208,7 +228,7 @@ class TapInvoices(CommandLineTap):
 
     def close_account(
         self,
-        stream: InvoiceStream,
+        stream: EndingStream,
         outcome: str,
         failure: str | None = None,
         failure_type: str = "system",

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import msgspec
+from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
-from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
+from singer_sdk.singerlib.encoding.simple import Message, RecordMessage, StateMessage
 from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
@@ -24,6 +25,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
     """Collects records and writes them together; any other message goes out at once, with what is before it."""
 
     def __init__(self) -> None:
+        self.ends_with_state = False
+        """Whether nothing has been written after the last STATE."""
         self._lines: list[bytes] = []
         self._size = 0
         self._interrupted: Callable[[], None] | None = None
@@ -40,11 +43,13 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
     @override
     def write_message(self, message: Message) -> None:
         self.write_line(self.serialize_message(message))
+        self.ends_with_state = isinstance(message, StateMessage)
         if not isinstance(message, RecordMessage):
             self.flush()
 
     def write_line(self, line: bytes) -> None:
         """Add a line, and write all when there is enough."""
+        self.ends_with_state = False
         self._lines.append(line)
         self._size += len(line)
         if self._size >= _BUFFER:
@@ -70,6 +75,24 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             self._interrupted = then
         else:
             then()
+
+
+class LastStateWriter(StateWriter):
+    """Writes a state again, though it is the same, where something came after it: some targets forget it then.
+
+    Args:
+        writer: What writes the messages.
+    """
+
+    def __init__(self, writer: BufferedWriter) -> None:
+        super().__init__(writer)
+        self._writer = writer
+
+    @override
+    def write_state(self, state: Any) -> None:
+        if not self._writer.ends_with_state:
+            self._last_emitted_state = None
+        super().write_state(state)
 
 
 def _write(data: bytes) -> None:

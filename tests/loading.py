@@ -45,23 +45,19 @@ def pipe(target, folder, config, target_config, state=None, *, streams):  # noqa
 class Project:
     """A Meltano project of its own: the checkout's meltano.yml, with what is installed instead of what to install."""
 
-    def __init__(self, folder, config, postgres):
+    def __init__(self, folder, config, targets):
         text = (ROOT / "meltano.yml").read_text(encoding="utf-8")
         (folder / "meltano.yml").write_text(re.sub(r"(?m)^ +pip_url: .*\n", "", text), encoding="utf-8")
         (folder / "tap-invoices").write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n', encoding="utf-8")
         (folder / "tap-invoices").chmod(0o755)
         self.folder = folder
         self._environment = environment(
-            PATH=f"{folder}:{TARGETS}:{os.environ['PATH']}",
+            PATH=f"{folder}:{TARGETS}:{TARGET_JSONL.parent}:{os.environ['PATH']}",
             TAP_INVOICES__SELECT='["*.*"]',
-            TARGET_POSTGRES_HOST=postgres.host,
-            TARGET_POSTGRES_PORT=str(postgres.port),
-            TARGET_POSTGRES_USER=postgres.user,
-            TARGET_POSTGRES_PASSWORD="unused",  # noqa: S106
-            TARGET_POSTGRES_DATABASE=postgres.database,
             MELTANO_STATE_BACKEND_URI=(folder / "states").as_uri(),
             NO_COLOR="1",
             **variables("TAP_INVOICES", config),
+            **variables("TARGET", targets),
         )
 
     def run(self, *plugins):

@@ -262,6 +262,41 @@ def test_no_version_is_activated_where_rows_may_lack(box):
     assert sorted(activated) == sorted(streams)
 
 
+@pytest.mark.parametrize("invoices", [5, 60])
+def test_no_version_is_activated_after_404s_that_are_not_believed(invoices):
+    """All details are 404, twice over: the provider is ill, and the target keeps its rows."""
+    stream = "matas_invoice_details"
+    with Sandbox(invoices=invoices) as box:
+        box.now = NOW
+        config = settings(box, "matas", emit_activate_version_messages=True)
+        run = sync(config, streams=[stream], full_table=[stream])
+        box.faults.add(path="/matas/api/invoice/", times=None, action={"status": 404})
+        for _ in range(3):
+            run = sync(config, run.state, streams=[stream], full_table=[stream])
+            assert not [message for message in run.messages if message["type"] == "ACTIVATE_VERSION"]
+        box.faults.clear()
+        run = sync(config, run.state, streams=[stream], full_table=[stream])
+    assert [message["stream"] for message in run.messages if message["type"] == "ACTIVATE_VERSION"] == [stream]
+
+
+def test_an_item_that_is_gone_holds_back_no_version(box):
+    stream = "matas_invoice_details"
+    box.faults.add(path=f"/matas/api/invoice/{list(box.book('matas').invoices)[1]}$", action={"status": 404})
+    run = sync(settings(box, "matas", emit_activate_version_messages=True), streams=[stream], full_table=[stream])
+    assert run.account(stream).gone == 1
+    assert [message["stream"] for message in run.messages if message["type"] == "ACTIVATE_VERSION"] == [stream]
+
+
+def test_a_version_is_activated_after_the_last_batch_of_its_rows(box, tmp_path):
+    storage = {"root": tmp_path.as_uri(), "prefix": "x-"}
+    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": storage, "batch_size": 10}
+    config = settings(box, "matas", emit_activate_version_messages=True, batch_config=batches)
+    run = sync(config, streams=["matas_invoices"])
+    types = [message["type"] for message in run.messages if message["type"] != "STATE"]
+    assert types == ["SCHEMA", "BATCH", "BATCH", "BATCH", "ACTIVATE_VERSION"]
+    assert run.messages[-1]["type"] == "STATE"
+
+
 @pytest.mark.parametrize("stream", COUNTED)
 def test_one_dropped_row_is_caught(stream, caplog):
     with Sandbox(invoices=1000) as box:

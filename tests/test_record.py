@@ -305,6 +305,66 @@ def test_misfits_are_counted_without_their_place_in_a_list():
     assert fitter.unknown == {"new": 2}
 
 
+DESELECTED = {
+    ("properties", "object"): True,
+    ("properties", "object", "properties", "city"): False,
+    ("properties", "number"): False,
+    ("properties", "rows", "items", "properties", "day"): False,
+    ("properties", "new"): False,
+    ("properties", "properties"): False,
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "kept"),
+    [
+        ({"number": "secret"}, None),
+        ({"object": {"city": {"name": "secret"}}}, None),
+        ({"object": "secret"}, None),
+        ({"rows": [{"day": "secret"}]}, None),
+        ({"rows": "secret"}, None),
+        ({"new": "secret", "newer": 1}, {"newer": 1}),
+        ({"properties": "secret"}, None),
+        ({"numbers": "known"}, {"numbers": "known"}),
+    ],
+    ids=str,
+)
+def test_what_is_deselected_leaves_no_original_at_any_depth(row, kept):
+    day = {"type": ["string", "null"], "format": "date"}
+    fitter = RecordFitter(
+        {
+            "properties": {
+                "number": {"type": ["number", "null"]},
+                "numbers": {"type": ["number", "null"]},
+                "object": {"type": ["object", "null"], "properties": {"city": {"type": ["string", "null"]}}},
+                "rows": {"type": ["array", "null"], "items": {"type": ["object"], "properties": {"day": day}}},
+                "additional_properties": {"type": ["object", "null"]},
+            }
+        },
+        DESELECTED,
+    )
+    record = fitter(row)
+    assert record["additional_properties"] == kept
+    assert "secret" not in json.dumps(record)
+    assert fitter.dropped.total() == ("secret" in json.dumps(row))
+
+
+def test_a_deselected_field_whose_type_changes_is_not_in_the_messages(box, sync, make_catalog, caplog):
+    key = list(box.book("matas").invoices)[3]
+    book = box.book("matas")
+    book.change(key, description={"canary": 1}, invoice_address="canary street")
+    catalog = make_catalog(box.config("matas"), ["matas_invoices", "matas_invoice_details"])
+    for entry in catalog["streams"]:
+        for part in entry["metadata"]:
+            if part["breadcrumb"][1:] in (["description"], ["invoice_address", "properties", "city"]):
+                part["metadata"]["selected"] = False
+    done = sync(box.config("matas"), catalog=catalog)
+    assert len(done.records["matas_invoices"]) == 25
+    assert "canary" not in json.dumps(done.messages, default=str)
+    assert "`description`" in caplog.text
+    assert "deselected" in caplog.text
+
+
 def test_one_warning_for_each_stream_and_field_with_a_count_and_no_value(box, sync, caplog):
     book = box.book("matas")
     for key in list(book.invoices)[:3]:

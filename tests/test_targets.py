@@ -105,7 +105,7 @@ def history(postgres, tmp_path_factory):
     with Sandbox(invoices=INVOICES) as box:
         box.now = NOW
         config = settings(box, emit_activate_version_messages=True)
-        project = Project(tmp_path_factory.mktemp("meltano"), config, postgres)
+        project = Project(tmp_path_factory.mktemp("meltano"), config, {"postgres": server_settings(postgres)})
 
         def run(name, broken=()):
             box.clear()
@@ -129,6 +129,11 @@ def history(postgres, tmp_path_factory):
         run("third", broken={"matas"})
         runs["after"] = project.bookmarks(STATE)
     return runs
+
+
+def server_settings(server):
+    names = ("host", "port", "user", "database")
+    return {"password": "unused", **{name: getattr(server, name) for name in names}}
 
 
 def present_rows(stream):
@@ -199,6 +204,35 @@ def test_json_lines(source, tmp_path):
         if stream != "i3dnet_unpaid_invoices":  # a snapshot: here the last one is what counts
             assert faults(source, stream, last.values()) == [], stream
         assert before[stream] < len(rows) <= 2 * before[stream] + 1
+
+
+@pytest.mark.parametrize("provider", ["covage", "i3dnet"])
+def test_three_syncs_into_json_lines_keep_their_state(source, tmp_path, provider):
+    """The last stream moves no bookmark: it is a snapshot, or what is within its lookback comes again."""
+    config = settings(source, provider)
+    streams = {s for s in STREAMS if provider_of(s) == provider}
+    target = {"destination_path": str(tmp_path), "do_timestamp_file": False}
+    kept, rows = None, []
+    for number in range(3):
+        kept = pipe(TARGET_JSONL, tmp_path / str(number), config, target, kept, streams=streams)
+        rows.append({stream: len(jsonl_rows(tmp_path, stream)) for stream in streams})
+    assert set(kept["bookmarks"]) >= {s for s in streams if KEYS[s][1]}
+    for stream in streams - {"i3dnet_unpaid_invoices"}:
+        assert rows[2][stream] - rows[1][stream] < rows[0][stream] / 2, stream
+
+
+def test_three_syncs_through_meltano_into_json_lines_keep_their_state(source, tmp_path):
+    (tmp_path / "out").mkdir()
+    target = {"jsonl": {"destination_path": str(tmp_path / "out")}}
+    project = Project(tmp_path, settings(source, "i3dnet"), target)
+    streams, rows = {s for s in STREAMS if provider_of(s) == "i3dnet"}, []
+    for _ in range(3):
+        done = project.run("tap-invoices", "target-jsonl")
+        assert done.returncode == 0, done.stderr[-3000:]
+        rows.append({stream: len(jsonl_rows(tmp_path / "out", stream)) for stream in streams})
+    assert set(project.bookmarks("dev:tap-invoices-to-target-jsonl")) >= {s for s in streams if KEYS[s][1]}
+    for stream in streams - {"i3dnet_unpaid_invoices"}:
+        assert rows[2][stream] - rows[1][stream] < rows[0][stream] / 2, stream
 
 
 @pytest.mark.skipif(
