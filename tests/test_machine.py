@@ -130,7 +130,7 @@ def test_no_room_for_a_document_is_told_for_it_alone_and_it_is_not_downloaded_ag
     assert clock.slept == []
     assert run.account("covage_invoice_documents").failed == 3
     assert not run.tap.connections["covage"].down
-    assert "a fault of this machine: File too large: make room for temporary files, or set TMPDIR" in caplog.text
+    assert "a temporary file cannot be written (File too large): make room for it, or set TMPDIR" in caplog.text
 
 
 @pytest.mark.parametrize(("number", "is_local"), [(errno.EMFILE, True), (errno.ECONNREFUSED, False)])

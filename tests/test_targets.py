@@ -217,7 +217,7 @@ def test_three_syncs_into_json_lines_keep_their_state(source, tmp_path, provider
         kept = pipe(TARGET_JSONL, tmp_path / str(number), config, target, kept, streams=streams)
         rows.append({stream: len(jsonl_rows(tmp_path, stream)) for stream in streams})
     assert set(kept["bookmarks"]) >= {s for s in streams if KEYS[s][1]}
-    for stream in streams - {"i3dnet_unpaid_invoices"}:
+    for stream in (s for s in streams if KEYS[s][1]):
         assert rows[2][stream] - rows[1][stream] < rows[0][stream] / 2, stream
 
 
@@ -231,7 +231,7 @@ def test_three_syncs_through_meltano_into_json_lines_keep_their_state(source, tm
         assert done.returncode == 0, done.stderr[-3000:]
         rows.append({stream: len(jsonl_rows(tmp_path / "out", stream)) for stream in streams})
     assert set(project.bookmarks("dev:tap-invoices-to-target-jsonl")) >= {s for s in streams if KEYS[s][1]}
-    for stream in streams - {"i3dnet_unpaid_invoices"}:
+    for stream in (s for s in streams if KEYS[s][1]):
         assert rows[2][stream] - rows[1][stream] < rows[0][stream] / 2, stream
 
 
