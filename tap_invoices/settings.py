@@ -1,13 +1,10 @@
-"""The tap's settings: their schema, where they come from, and what of them each provider sees."""
+"""The tap's settings: their schema, and what of them each provider sees."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dotenv import dotenv_values, find_dotenv
 from singer_sdk import typing as th
 
 from tap_invoices.provider import Provider, Setting
@@ -18,8 +15,6 @@ DEFAULT_TIMEOUT = 60
 DEFAULT_RETRY_SECONDS = 600
 DEFAULT_CONNECTIONS = 8
 MEBIBYTE = 1024 * 1024
-
-_TRUE = ("true", "1", "yes", "on")
 
 _SHARED: tuple[Setting, ...] = (
     Setting("lookback_days", "Days before the bookmark that every sync asks for again.", th.IntegerType),
@@ -108,43 +103,6 @@ def _shared_description(setting: Setting, provider: Provider) -> str:
     return f"{setting.description.removesuffix('.')}{default}, for {provider.title} alone."
 
 
-def from_environment(schema: Mapping[str, Any], prefix: str) -> Config:
-    """Read settings from the environment and from ``.env``: one JSON value for an object, or flat names.
-
-    ``PREFIX_ACME='{"token": "…"}'`` and ``PREFIX_ACME_TOKEN=…`` are the same; the flat name wins.
-    What cannot be read as its type is left as text, for the validation to name.
-    """
-    dotenv = dotenv_values(find_dotenv(usecwd=True))
-    environment = {name: value for name, value in {**dotenv, **os.environ}.items() if value is not None}
-    return _read_environment(schema, prefix, environment)
-
-
-def _read_environment(schema: Mapping[str, Any], prefix: str, environment: Mapping[str, str]) -> Config:
-    config: Config = {}
-    for name, setting in schema["properties"].items():
-        variable = f"{prefix}{name.upper()}"
-        if variable in environment:
-            config[name] = _from_text(environment[variable], setting["type"])
-        if "properties" in setting:
-            flat = _read_environment(setting, f"{variable}_", environment)
-            if flat and isinstance(config.get(name, {}), dict):
-                config[name] = {**config.get(name, {}), **flat}
-    return config
-
-
-def _from_text(value: str, types: str | list[str]) -> Any:
-    if "string" in types:
-        return value
-    if "boolean" in types:
-        return {**dict.fromkeys(_TRUE, True), "false": False, "0": False, "no": False, "off": False}.get(
-            value.lower(), value
-        )
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
 def merge(config: Mapping[str, Any], over: Mapping[str, Any]) -> Config:
     """Lay settings over others, object by object."""
     merged = dict(config)
@@ -154,13 +112,24 @@ def merge(config: Mapping[str, Any], over: Mapping[str, Any]) -> Config:
     return merged
 
 
-def without_nulls(config: Mapping[str, Any]) -> Config:
-    """Leave out what is null: it is not set."""
-    return {
-        name: without_nulls(value) if isinstance(value, Mapping) else value
-        for name, value in config.items()
-        if value is not None
-    }
+def tidy(schema: Mapping[str, Any], config: Mapping[str, Any]) -> Config:
+    """Leave out what is null, for it is not set; take line ends off texts; and write whole numbers without a fraction.
+
+    Objects of the user's own names, such as those for stream maps, stay as they are: a null may mean something there.
+    """
+    known: Mapping[str, Any] = schema["properties"]
+    return {name: _tidied(known.get(name, {}), value) for name, value in config.items() if value is not None}
+
+
+def _tidied(schema: Mapping[str, Any], value: Any) -> Any:
+    if isinstance(value, Mapping) and schema.get("additionalProperties") is False:
+        return tidy(schema, value)
+    types = schema.get("type", ())
+    if isinstance(value, str) and "string" in types:
+        return value.rstrip("\r\n")
+    if isinstance(value, float) and "integer" in types and value.is_integer():
+        return int(value)
+    return value
 
 
 def for_provider(provider: Provider, config: Mapping[str, Any]) -> Config:

@@ -18,6 +18,7 @@ from tap_invoices import check, maps, redact, settings, terminal, validate
 from tap_invoices.cli import CommandLineTap
 from tap_invoices.connection import Connection
 from tap_invoices.documents import DocumentStream
+from tap_invoices.environment import Environment
 from tap_invoices.feed import Feeds
 from tap_invoices.given_state import read_state
 from tap_invoices.ledger import Ledger, LedgerError
@@ -64,15 +65,19 @@ class TapInvoices(CommandLineTap):
         connection_class: type[Connection] = Connection,
         **kwargs: Any,
     ) -> None:
-        merged = settings.without_nulls(copy.deepcopy(dict(config or {})))
+        schema, given, unknown = self.config_jsonschema, copy.deepcopy(dict(config or {})), list[str]()
+        self.append_builtin_config(schema)
         if parse_env_config:
-            self.append_builtin_config(self.config_jsonschema)
-            merged = settings.merge(merged, settings.from_environment(self.config_jsonschema, self._env_var_prefix))
+            environment = Environment(self._env_var_prefix)
+            given, unknown = settings.merge(given, environment.settings(schema)), environment.unknown(schema)
         self.failures: dict[str, str] = {}
         self.connections: dict[str, Connection] = {}
         catalog = catalogs.read_catalog(catalog, _STREAMS)
-        super().__init__(config=merged, catalog=catalog, state=state, validate_config=True, **kwargs)
+        given = settings.tidy(schema, given)
+        super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self._state_writer = LastStateWriter(self.message_writer)
+        for line in (*unknown, *validate.doubts(self.config)):
+            self.logger.warning(line)
         self._refuse_missing()
         self._refuse_partial_batches()
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
@@ -80,10 +85,18 @@ class TapInvoices(CommandLineTap):
             {p.name: connection_class(p, self.config, self.logger) for p in PROVIDERS if p.is_on(self.config)}
         )
 
+    @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the SDK's settings, but of its formats of batch files the one that works here."""
+        super().append_builtin_config(config_jsonschema)
+        batch = copy.deepcopy(config_jsonschema["properties"]["batch_config"])
+        batch["properties"]["encoding"]["properties"]["format"]["enum"] = ["jsonl"]
+        config_jsonschema["properties"]["batch_config"] = batch
+
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
-        self.append_builtin_config(schema)
         redact.guard(self)
         errors = validate.problems(schema, self._config, PROVIDERS)
         if errors:

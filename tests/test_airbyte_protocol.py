@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
@@ -325,6 +326,18 @@ main(arguments)
 """
 
 
+KILLED_TAP = """
+import subprocess, sys
+from tap_invoices.airbyte import child
+from tap_invoices.airbyte.cli import main
+
+code, *arguments = sys.argv[1:]
+begin = subprocess.Popen
+child.subprocess.Popen = lambda command, **options: begin([sys.executable, "-c", code], **options)
+main(arguments)
+"""
+
+
 @pytest.fixture
 def start(tmp_path):
     """Start a command in a group of its own. It must leave no temporary file."""
@@ -399,6 +412,38 @@ def test_a_reader_that_leaves_ends_it_quietly(start):
         until_still(box)
         process.stdout.close()
         assert (process.wait(20), process.stderr.read()) == (141, b"")
+
+
+@pytest.mark.parametrize("refused", [None, "ibana_invoices"], ids=["nothing else failed", "another stream failed"])
+def test_a_tap_that_is_killed_in_the_middle_of_a_line(start, refused):
+    """As by a machine without memory: what was read is told, and what broke off, and why."""
+    with Sandbox(invoices=2000) as box:
+        if refused:
+            box.faults.add(provider="ibana", times=None, action={"status": 403})
+        streams = ["ibana_invoices", "matas_invoices", "matas_invoice_details"]
+        process = start(*SOURCE, "read", config=settings(box, "ibana", "matas"), catalog=configured(streams))
+        lines = [next(line for line in process.stdout if b'"RECORD"' in line)]
+        until_still(box)  # it is in the middle of a write that nobody takes
+        (tap,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(tap), signal.SIGKILL)
+        lines += process.stdout
+        assert (process.wait(20), process.stderr.read()) == (1, b"")
+    messages = Messages(lines)
+    broken = "matas_invoices" if refused else "ibana_invoices"
+    assert 0 < messages.records[broken] < 2000
+    assert messages.counted == messages.records
+    assert [messages.statuses(name)[-1] for name in streams] == ["INCOMPLETE"] * 3
+    assert messages.errors[-1]["failure_type"] == "system_error"
+    assert "SIGKILL" in messages.errors[-1]["message"]
+    assert [error.get("stream_descriptor") for error in messages.errors[:-1]] == [{"name": refused}] * bool(refused)
+
+
+def test_a_tap_that_is_killed_while_it_discovers(start, box):
+    code = "import os; os.kill(os.getpid(), 9)"
+    process = start(sys.executable, "-c", KILLED_TAP, code, "discover", config=settings(box, "matas"))
+    out, err = process.communicate(timeout=20)
+    (error,) = Messages(out.splitlines()).errors
+    assert (process.returncode, err, error["failure_type"]) == (1, b"", "system_error")
 
 
 def test_a_log_that_nobody_reads_ends_it_quietly(box, start):

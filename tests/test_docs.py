@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tap_invoices import connection, failures, settings, spool, state, validate
+from tap_invoices.environment import Environment
 from tap_invoices.follow import FollowStream
 from tap_invoices.ledger import Account
 from tap_invoices.providers import PROVIDERS
@@ -130,7 +131,7 @@ def test_settings_of_the_environment_are_valid(tmp_path, monkeypatch):
     lines = [line.strip() for line in text.replace("…", "example.com").splitlines()]
     (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    given = settings.from_environment(all_settings(), "TAP_INVOICES_")
+    given = Environment("TAP_INVOICES_").settings(all_settings())
     assert validate.problems(all_settings(), given, PROVIDERS) == []
     assert sum(line.startswith("TAP_INVOICES_") for line in lines) == len(given["covage"])
     loaders = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))["plugins"]["loaders"]

@@ -10,6 +10,7 @@ from copy import deepcopy
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.environment import Environment
 from tap_invoices.tap import TapInvoices
 from tests.faulty import DOCUMENTS, PROVIDERS, own_signals
 
@@ -256,6 +257,93 @@ def test_every_fault_is_told_on_a_line_of_its_own():
     assert not any("\n" in line for line in lines)
 
 
+def test_faults_of_every_kind_are_told_together_each_once():
+    config = {
+        "start_date": 5,
+        "on_short": "maybe",
+        "covage": {**GOOD["covage"], "password": ["x"], "api_url": "nowhere"},
+        "ibana": {"token": "two\nlines"},
+        "documents": {"mode": 1, "url": "nowhere://x"},
+    }
+    named = sorted(line.split("`")[1] for line in faults(config))
+    assert named == [
+        "covage.api_url",
+        "covage.password",
+        "documents.mode",
+        "documents.url",
+        "ibana.api_url",
+        "ibana.token",
+        "on_short",
+        "start_date",
+    ]
+
+
+def test_the_first_twenty_faults_are_told_and_the_others_counted():
+    lines = faults({**MATAS, **{f"unknown_{number}": number for number in range(25)}})
+    assert len(lines) == 21
+    assert lines[-1] == "and 5 more faults in the settings"
+
+
+TEXTS = [
+    f"{group}.{name}".removeprefix(".")
+    for group, settings in {"": TapInvoices.config_jsonschema, **TapInvoices.config_jsonschema["properties"]}.items()
+    if group in {"", "documents", *PROVIDERS}
+    for name, setting in settings["properties"].items()
+    if "string" in setting.get("type", ())
+]
+
+
+def with_text(path, value):
+    group, _, name = path.rpartition(".")
+    given = {**GOOD, "documents": {"mode": "files", "url": "file:///tmp"}}
+    return {**given, **({group: {**given[group], name: value}} if group else {name: value})}
+
+
+@pytest.mark.parametrize("path", TEXTS)
+def test_a_line_end_after_a_text_is_no_part_of_it_and_one_within_is_refused(path):
+    """As files and Kubernetes' secrets have it."""
+    group, _, name = path.rpartition(".")
+    good = {"start_date": "2025-01-01", "on_short": "warn", "ca_bundle": __file__, "mode": "files"}.get(name)
+    good = good or ("https://example.com" if name.endswith("_url") else "file:///tmp" if name == "url" else "some-text")
+    for end in ("\n", "\r\n"):
+        config = tap(with_text(path, good + end)).config
+        assert (config[group] if group else config)[name] == good
+    [line] = faults(with_text(path, f"{good}\n{good}"))
+    assert f"`{path}`" in line
+
+
+@pytest.mark.parametrize("url", [" https://example.com", "https://exam ple.com", "https://example.com/\t"])
+def test_white_space_in_a_url_is_refused(url):
+    [line] = faults({"ibana": {**GOOD["ibana"], "api_url": url}})
+    assert "`ibana.api_url` must be a URL" in line
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"stream_map_config": {"page_size": "x", "user_agent": 5, "lookback_days": -1, "max_bytes": [1]}},
+        {"stream_map_config": {"requests_per_second": 0, "token": "a\nb", "nothing": None, "text": "x\n", "n": 1.0}},
+        {"stream_maps": {"matas_invoices": {"total": None}, "matas_invoice_details": None}},
+        {"faker_config": {"seed": "1\n", "locale": ["nl"], "page_size": -1}},
+    ],
+)
+def test_the_user_s_own_names_and_values_are_left_alone(more):
+    assert {name: tap({**MATAS, **more}).config[name] for name in more} == more
+
+
+def test_a_start_date_in_the_future_is_told(caplog):
+    tap({**MATAS, "start_date": "2999-01-01"})
+    tap({**MATAS, "start_date": "2025-01-01"})
+    told = [record.message for record in caplog.records if "start_date" in record.message]
+    assert [message.partition(":")[0] for message in told] == ["`start_date` lies in the future (2999-01-01)"]
+
+
+def test_batch_files_are_of_one_format_and_another_is_refused_by_name():
+    batch = {"encoding": {"format": "parquet"}, "storage": {"root": "file:///tmp"}}
+    [line] = faults({**MATAS, "batch_config": batch})
+    assert line == "`batch_config.encoding.format` must be one of jsonl"
+
+
 def test_a_missing_bucket_library_is_named_with_its_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     [line] = faults({**MATAS, "documents": {"mode": "files", "url": "gs://bucket/invoices"}})
@@ -342,6 +430,92 @@ def test_from_a_dotenv_file(environment, tmp_path):
     config = tap(parse_env_config=True).config
     assert config["matas"]["token"] == "from .env"
     assert config["lookback_days"] == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "password"),
+    [
+        ("'ab${HOME_OF_NOBODY}cd'", "ab${HOME_OF_NOBODY}cd"),
+        ("'ab$cd'", "ab$cd"),
+        ('"ab${OTHER}cd"', "ab-${X}-cd"),
+        ("ab${OTHER}cd", "ab-${X}-cd"),
+    ],
+)
+def test_single_quotes_in_a_dotenv_file_keep_what_is_in_them(environment, tmp_path, line, password):
+    environment("MATAS_TOKEN", "t0ken")
+    (tmp_path / ".env").write_text(f"# Ours\n\nOTHER='-${{X}}-'\nexport TAP_INVOICES_COVAGE_PASSWORD={line}\n")
+    assert environment_of_dotenv()["covage"]["password"] == password
+
+
+def environment_of_dotenv():
+    return Environment("TAP_INVOICES_").settings(TapInvoices.config_jsonschema)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_a_dotenv_file_in_another_encoding_is_named(environment, tmp_path, encoding):
+    environment("MATAS_TOKEN", "t0ken")
+    (tmp_path / ".env").write_bytes("TAP_INVOICES_COVAGE_PASSWORD=pässwort\n".encode(encoding))
+    [line] = faults(parse_env_config=True)
+    assert f"{tmp_path / '.env'} is not UTF-8 text" in line
+    assert "wort" not in line
+
+
+def test_another_project_s_dotenv_file_above_is_no_fault(environment, tmp_path, monkeypatch):
+    environment("MATAS_TOKEN", "t0ken")
+    (tmp_path / ".env").write_bytes("NAME=Müller\nQUOTE='\n".encode("latin-1"))
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert faults(parse_env_config=True) == []
+
+
+def test_a_quote_that_is_missing_in_a_dotenv_file_is_told_with_its_line(environment, tmp_path):
+    environment("MATAS_TOKEN", "t0ken")
+    (tmp_path / ".env").write_text("A=1\nTAP_INVOICES_COVAGE_PASSWORD='secret\n")
+    [line] = faults(parse_env_config=True)
+    assert ".env cannot be read from line 2 on" in line
+    assert "secret" not in line
+
+
+def test_a_dotenv_file_may_begin_with_a_byte_order_mark(environment, tmp_path):
+    environment("LOOKBACK_DAYS", "3")
+    (tmp_path / ".env").write_text("TAP_INVOICES_MATAS_TOKEN=t0ken\n", encoding="utf-8-sig")
+    assert environment_of_dotenv()["matas"] == {"token": "t0ken"}
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("4.0", 4), ("1e+06", 1_000_000), ("7\n", 7), ("1e400", None), ("4.5", None), ("NaN", None)]
+)
+@pytest.mark.parametrize("name", ["MAX_CONNECTIONS", "IBANA_PAGE_SIZE", "LOOKBACK_DAYS", "MAX_RETRY_SECONDS"])
+def test_whole_numbers_may_be_written_with_a_fraction_or_an_exponent(environment, name, value, number):
+    environment("MATAS_TOKEN", "t0ken")
+    environment(name, value)
+    setting = name.lower().replace("ibana_", "ibana.")
+    if number is None:
+        [line] = faults(parse_env_config=True)
+        assert f"`{setting}` must be a whole number" in line
+    else:
+        group, _, last = setting.rpartition(".")
+        config = tap(parse_env_config=True).config
+        found = (config[group] if group else config)[last]
+        assert (type(found), found) == (int, number)
+
+
+def test_a_variable_that_names_no_setting_is_told_with_what_was_meant(environment, caplog):
+    for name, value in {
+        "MATAS_TOKEN": "t0ken",
+        "MATAS_TOKNE": "x-secret-x",
+        "ZZZ": "1",
+        "LOGLEVEL": "INFO",
+        "_METADATA": "{}",
+        "FAKER_CONFIG_SEED": "1",
+    }.items():
+        environment(name, value)
+    tap(parse_env_config=True)
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [
+        "the variable `TAP_INVOICES_MATAS_TOKNE` names no setting: did you mean `TAP_INVOICES_MATAS_TOKEN`?",
+        "the variable `TAP_INVOICES_ZZZ` names no setting",
+    ]
 
 
 def test_the_environment_merges_into_the_file_s_object(environment):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from tap_invoices.airbyte.messages import FailureType, Output, SourceError
 if TYPE_CHECKING:
     from tap_invoices.airbyte.stop import Stop
 
+_STOPPED = 128
+"""The tap exits with this and the number of the signal that it was told to stop by."""
 _LEVELS = {"warning": "WARN", "critical": "FATAL"}
 _FAILURE_TYPES: dict[str, FailureType] = {"config": "config_error", "transient": "transient_error"}
 _LOGGING = {
@@ -66,8 +69,8 @@ class TapProcess:
         self._stop = stop
         self.exit_code = 0
         self.complaints: list[Complaint] = []
-        self.outcomes: dict[str, str] = {}
-        """How each stream's account was closed."""
+        self.accounts: dict[str, dict[str, Any]] = {}
+        """The ledger's entry of each stream that has ended."""
 
     @contextmanager
     def run(self, *options: str, **files: Any) -> Iterator[IO[bytes]]:
@@ -112,6 +115,9 @@ class TapProcess:
         Raises:
             SourceError: If it did.
         """
+        if self.signal:
+            msg = f"the tap was ended by {self.signal} before it was done; SIGKILL often means that memory ran out"
+            raise SourceError(msg, "system_error")
         if self.exit_code:
             kinds = {complaint.failure_type for complaint in self.complaints}
             raise SourceError(self.reason, kinds.pop() if len(kinds) == 1 else "system_error")
@@ -121,6 +127,12 @@ class TapProcess:
         """All complaints in one line."""
         told = "; ".join(complaint.text for complaint in self.complaints)
         return told or f"the tap ended with exit code {self.exit_code}"
+
+    @property
+    def signal(self) -> str | None:
+        """Name of the signal that ended the tap, whether it could still say its state or not."""
+        number = -self.exit_code if self.exit_code < 0 else self.exit_code - _STOPPED
+        return signal.Signals(number).name if number in set(signal.Signals) else None
 
     def _read_log(self, log: IO[bytes]) -> None:
         for line in log:
@@ -139,7 +151,7 @@ class TapProcess:
 
     def _note(self, entry: _LogLine) -> None:
         if account := entry.extra.get("ledger"):
-            self.outcomes[account["stream"]] = account["outcome"]
+            self.accounts[account["stream"]] = account
         if entry.level in {"error", "critical"}:
             failure_type = _FAILURE_TYPES.get(str(entry.extra.get("failure_type")), "system_error")
             self.complaints.append(Complaint(str(entry.message), failure_type, entry.stream_name))

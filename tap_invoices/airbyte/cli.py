@@ -92,8 +92,9 @@ def _discover(config: dict[str, Any], output: Output, stop: Stop) -> dict[str, A
     with tap.run("--discover") as lines:
         printed = lines.read()
     stop.heed()
-    if tap.exit_code:  # no request was made: only the settings can be wrong
+    if tap.exit_code and not tap.signal:  # no request was made: only the settings can be wrong
         raise SourceError(tap.reason)
+    tap.check()
     found: dict[str, Any] = json.loads(printed)
     return found
 
@@ -103,9 +104,9 @@ def _read(config: dict[str, Any], modes: dict[str, str], state: dict[str, Any], 
     tap, reader = TapProcess(config, output, stop), Reader(modes, output)
     with tap.run(catalog=selected, state=state) as lines:
         reader.read(lines)
-    reader.finish(tap)
+    unexplained = reader.finish(tap)
     stop.heed()
-    if tap.exit_code and not any(complaint.stream for complaint in tap.complaints):
+    if tap.signal or unexplained or not any(complaint.stream for complaint in tap.complaints):
         tap.check()
     return tap.exit_code
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -39,6 +39,8 @@ class _Stream:
     running: bool = False
     records: int = 0
     """Since the last state."""
+    passed_on: int = 0
+    """Records in all."""
     told: bytes = b""
     """The last state."""
     bookmark: bytes = b""
@@ -60,6 +62,8 @@ class Reader:
     def read(self, lines: Iterable[bytes]) -> None:
         """Pass on all that the tap says."""
         for line in lines:
+            if not line.endswith(b"\n"):  # the tap was killed while it wrote; its exit code says so
+                break
             message = self._decoder.decode(line)
             if message.type == "RECORD":
                 self._record(message)
@@ -81,6 +85,7 @@ class Reader:
             stream.running = True
             self._output.status(message.stream, "RUNNING")
         stream.records += 1
+        stream.passed_on += 1
         self._output.record(message.stream, message.record)
 
     def _state(self, state: _State) -> None:
@@ -97,14 +102,23 @@ class Reader:
         self._output.state(name, msgspec.Raw(stream.bookmark) if stream.bookmark else _NO_BOOKMARK, stream.records)
         stream.records = 0
 
-    def finish(self, tap: TapProcess) -> None:
-        """Tell each stream's last state and how it ended, once the tap has ended."""
+    def finish(self, tap: TapProcess) -> list[str]:
+        """Tell each stream's last state and how it ended, once the tap has; return those that broke off unexplained."""
+        unexplained: list[str] = []
         reasons = {complaint.stream: complaint for complaint in tap.complaints if complaint.stream}
         for name, stream in self._streams.items():
             self._start(name)
-            whole = tap.exit_code == 0 or tap.outcomes.get(name) in _WHOLE
+            whole = tap.exit_code == 0 or _is_whole(stream, tap.accounts.get(name))
             if stream.records or stream.bookmark != stream.told or (whole and not stream.told):
                 self._tell(name, stream)
             if reason := reasons.get(name):
                 self._output.error(reason.text, reason.failure_type, name)
+            elif not whole:
+                unexplained.append(name)
             self._output.status(name, "COMPLETE" if whole else "INCOMPLETE")
+        return unexplained
+
+
+def _is_whole(stream: _Stream, account: Mapping[str, Any] | None) -> bool:
+    """Tell whether a tap that failed had ended this stream well, and all its records have come."""
+    return account is not None and account["outcome"] in _WHOLE and account["emitted"] == stream.passed_on

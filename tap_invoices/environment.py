@@ -1,0 +1,135 @@
+"""Settings from the environment and from ``.env``: one JSON value for an object, or flat names."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import find_dotenv
+from dotenv.parser import parse_stream
+from dotenv.variables import parse_variables
+from singer_sdk.exceptions import ConfigValidationError
+
+Config = dict[str, Any]
+
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("false", "0", "no", "off")
+_SINGLE_QUOTED = re.compile(r"[^=]*=\s*'")
+_SAVE = "save the file as UTF-8"
+_OF_THE_SDK = ("LOGLEVEL",)
+_OF_MELTANO = "_"
+"""Begins what Meltano adds to a plugin's prefix: ``TAP_INVOICES__SELECT``, and the variables of inherited plugins."""
+
+
+class Environment:
+    """The variables of this process, over those of the ``.env`` file here or above.
+
+    Args:
+        prefix: What the names of settings begin with.
+
+    Raises:
+        ConfigValidationError: If that file cannot be read.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._variables = {**_dotenv(prefix), **os.environ}
+
+    def settings(self, schema: Mapping[str, Any]) -> Config:
+        """Return the settings that are given.
+
+        ``PREFIX_ACME='{"token": "…"}'`` and ``PREFIX_ACME_TOKEN=…`` are the same; the flat name wins.
+        What cannot be read as its type is left as text, for the validation to name.
+        """
+        return self._read(schema, self._prefix)
+
+    def _read(self, schema: Mapping[str, Any], prefix: str) -> Config:
+        config: Config = {}
+        for name, setting in schema["properties"].items():
+            variable = f"{prefix}{name.upper()}"
+            if variable in self._variables:
+                config[name] = _from_text(self._variables[variable], setting.get("type", "string"))
+            if "properties" in setting:
+                flat = self._read(setting, f"{variable}_")
+                if flat and isinstance(config.get(name, {}), dict):
+                    config[name] = {**config.get(name, {}), **flat}
+        return config
+
+    def unknown(self, schema: Mapping[str, Any]) -> list[str]:
+        """Return a line for each variable that has the prefix and names no setting."""
+        known = list(_names(schema, self._prefix))
+        own = (f"{self._prefix}{_OF_MELTANO}", *(f"{self._prefix}{name}" for name in _OF_THE_SDK))
+        found = [name for name in self._variables if name.startswith(self._prefix) and not name.startswith(own)]
+        return [_advice(name, known) for name in sorted(set(found) - set(known))]
+
+
+def _names(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for name, setting in schema["properties"].items():
+        yield f"{prefix}{name.upper()}"
+        if "properties" in setting:
+            yield from _names(setting, f"{prefix}{name.upper()}_")
+
+
+def _advice(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+    return f"the variable `{name}` names no setting{f': did you mean `{close[0]}`?' if close else ''}"
+
+
+def _from_text(value: str, types: str | list[str]) -> Any:
+    if "string" in types:
+        return value
+    if "boolean" in types:
+        return {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}.get(value.strip().lower(), value)
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _dotenv(prefix: str) -> dict[str, str]:
+    """Read ``.env`` as a shell does: single quotes keep what is in them, elsewhere ``${NAME}`` is replaced."""
+    path = find_dotenv(usecwd=True)
+    if not path:
+        return {}
+    found: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(_text(path))):
+        if binding.error and prefix in binding.original.string:
+            raise _refusal(path, f"cannot be read from line {binding.original.line} on: a quote may be missing")
+        if binding.key is None or binding.value is None:
+            continue
+        value = binding.value
+        if not _SINGLE_QUOTED.match(binding.original.string):
+            value = "".join(part.resolve({**os.environ, **found}) for part in parse_variables(value))
+        if binding.key.startswith(prefix) and _is_no_text(value):
+            raise _refusal(path, f"is not UTF-8 text, see `{binding.key}`: {_SAVE}")
+        found[binding.key] = value
+    return found
+
+
+def _text(path: str) -> str:
+    """Return the file's text, in which bytes that are not UTF-8 still show: only our own settings must be so."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise _refusal(path, f"cannot be read: {error.strerror}") from error
+    if b"\0" in data:
+        raise _refusal(path, f"is not UTF-8 text: {_SAVE}")
+    return data.decode("utf-8-sig", errors="surrogateescape")
+
+
+def _is_no_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _refusal(path: str, fault: str) -> ConfigValidationError:
+    return ConfigValidationError("Config validation failed", errors=[f"{path} {fault}"])
