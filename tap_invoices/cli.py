@@ -6,7 +6,8 @@ import json
 import sys
 from abc import ABC, abstractmethod
 from decimal import Decimal
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, NoReturn
 
 import click
 from singer_sdk import Tap
@@ -38,8 +39,8 @@ class CommandLineTap(Tap, ABC):
         about: bool = False,
         about_format: str | None = None,
         config: Any = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
+        state: IO[bytes] | None = None,
+        catalog: IO[bytes] | None = None,
     ) -> None:
         """Sync as the SDK does; then exit 1 if any stream is not whole, or 128 + n after signal n."""
         PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
@@ -57,12 +58,12 @@ class CommandLineTap(Tap, ABC):
     @classmethod
     @override
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the settings' files, and name the one that cannot be read."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError) as error:
-            msg = f"a file given with --config cannot be read, or is not a JSON object: {', '.join(value)}"
-            raise ConfigValidationError(msg, errors=[msg]) from error
+        """Read the settings' files, later ones over earlier ones."""
+        read: dict[str, Any] = {}
+        for path in value:
+            if path != "ENV":
+                read |= _read_config(path)
+        return _ConfigInput(config=read, parse_env="ENV" in value)
 
     @classmethod
     @override
@@ -81,28 +82,50 @@ class CommandLineTap(Tap, ABC):
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
         options = {option.name: option for option in command.params if isinstance(option, click.Option)}
+        for name in ("catalog", "state"):
+            options[name].type = click.File("rb")
         options["catalog"].is_eager = True  # --test needs it, wherever it stands
         options["test"].help = "Ask each provider once for each selected stream; --test=schema only writes schemas."
         return command
 
 
-def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
-    """Read a file that a command line option names.
+def _read_config(path: str) -> dict[str, Any]:
+    name = f"the file given with --config, {path},"
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        _refuse(name, f"cannot be read: {error.strerror}")
+    return _to_object(data, name)
 
-    Raises:
-        ConfigValidationError: If it is no JSON object.
-    """
+
+def _read_json(file: IO[bytes] | None, option: str) -> dict[str, Any] | None:
+    """Read a file that a command line option names; an empty state, as a target leaves it that had none, is none."""
     if file is None:
         return None
+    with file:
+        data = file.read()
+    return None if option == "--state" and not data.strip() else _to_object(data, f"the file given with {option}")
+
+
+def _to_object(data: bytes, name: str) -> dict[str, Any]:
+    """Return the JSON object in a file, which Windows may have begun with a byte order mark.
+
+    Raises:
+        ConfigValidationError: If there is none.
+    """
     try:
-        with file:
-            text = file.read()
-        if option == "--state" and not text.strip():  # as a target leaves it that has had no state to tell
-            return None
+        text = data.decode("utf-8-sig")
         value = json.loads(text, parse_float=Decimal)
-    except ValueError:
-        value = None
+    except UnicodeDecodeError:
+        _refuse(name, "is not in UTF-8")
+    except json.JSONDecodeError as error:
+        where = f"{error.msg}, line {error.lineno}, column {error.colno}"
+        _refuse(name, f"is not JSON: {where}" if text.strip() else "is empty")
     if not isinstance(value, dict):
-        msg = f"the file given with {option} is not a JSON object"
-        raise ConfigValidationError(msg, errors=[msg])
+        _refuse(name, "is not a JSON object")
     return value
+
+
+def _refuse(name: str, fault: str) -> NoReturn:
+    msg = f"{name} {fault}"
+    raise ConfigValidationError(msg, errors=[msg]) from None
