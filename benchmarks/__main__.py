@@ -1,9 +1,11 @@
-"""``python -m benchmarks``: run the contenders in turn, and write RESULTS.md and results.svg."""
+"""``python -m benchmarks``: run the contenders in turn, and write RESULTS.md and results.svg.
+
+A part of the workloads, or a smaller scale, writes them to ``benchmarks/.work`` instead.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -20,8 +22,6 @@ from benchmarks.measure import Cost, run
 from benchmarks.workloads import STARTS, WORKLOADS, Workload
 
 HERE = Path(__file__).parent
-RAW = HERE / ".work" / "runs.json"
-"""Every run, so that a later call with ``--only`` replaces a part of them."""
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
                 runs += [
                     _measured(number, work, name, pythons[name], root) for name in _turned(work.contenders, number)
                 ]
-            _write(runs, about)
+            _write(runs, about, is_whole=not options.only and options.scale == 1)
     return 0 if all(entry["whole"] for entry in runs) else 1
 
 
@@ -105,14 +105,12 @@ def _run(command: list[str], work: Workload, folder: Path) -> tuple[Cost, int]:
     return cost, int(distinct)
 
 
-def _write(runs: list[dict[str, Any]], about: dict[str, Any]) -> None:
-    """Keep the runs, beside those of other workloads, and write the report on all."""
-    RAW.parent.mkdir(exist_ok=True)
-    anew = {entry["workload"] for entry in runs}
-    kept = json.loads(RAW.read_bytes())["runs"] if RAW.exists() else []
-    runs = [*(entry for entry in kept if entry["workload"] not in anew), *runs]
-    RAW.write_text(json.dumps({"about": about, "runs": runs}, indent=1))
-    report.write(runs, about, HERE)
+def _write(runs: list[dict[str, Any]], about: dict[str, Any], *, is_whole: bool) -> None:
+    """Write the report: only a whole run at full scale is what the project shows of itself."""
+    folder = HERE if is_whole else HERE / ".work"
+    folder.mkdir(exist_ok=True)
+    report.write(runs, about, folder)
+    print(f"the report is in {folder.relative_to(envs.ROOT)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,9 +20,14 @@ OUTPUT = ROOT / "output" / "demo"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 INVOICES = 200
 STOP_SECONDS = 10
+LOG = OUTPUT / "meltano.log"
+SAMPLE = "exsited_invoices"
+_WHERE = f"The PDFs are in {OUTPUT.relative_to(ROOT)}/documents, Meltano's log is {LOG.relative_to(ROOT)}."
 FIRST = f"""
-The PDFs are in {OUTPUT.relative_to(ROOT)}/documents. That was the first sync; the next takes only what is due."""
+{_WHERE}
+That was the first sync; the next takes only what is due."""
 AGAIN = f"""
+{_WHERE}
 Only what was due came. Remove {OUTPUT.relative_to(ROOT)} to start over."""
 
 
@@ -32,12 +37,16 @@ def main() -> int:
     OUTPUT.mkdir(parents=True, exist_ok=True)
     first = not any(OUTPUT.glob("*.jsonl"))
     before = lines()
+    print("Meltano syncs all streams from a local sandbox; that takes half a minute.", flush=True)
     with sandbox() as config:
         exit_code = meltano_run({**config, "documents": documents()}, full_refresh=first)
+    if exit_code:
+        print(LOG.read_text(encoding="utf-8"))
+        return exit_code
     print(table(before, lines()))
-    if exit_code == 0:
-        print(FIRST if first else AGAIN)
-    return exit_code
+    print(sample(last_record(OUTPUT / f"{SAMPLE}.jsonl")))
+    print(FIRST if first else AGAIN)
+    return 0
 
 
 @contextmanager
@@ -60,7 +69,8 @@ def meltano_run(config: Mapping[str, Any], *, full_refresh: bool) -> int:
     env |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     env |= variables("TAP_INVOICES", config)
     try:
-        with running([*command, "tap-invoices", "target-jsonl"], env=env) as process:
+        command += ["tap-invoices", "target-jsonl"]
+        with LOG.open("wb") as log, running(command, stdout=log, stderr=subprocess.STDOUT, env=env) as process:
             return process.wait()
     finally:  # the catalog of this run selects documents, and would be taken for that of any other
         shutil.rmtree(ROOT / ".meltano" / "run" / "tap-invoices", ignore_errors=True)
@@ -70,11 +80,12 @@ def meltano_run(config: Mapping[str, Any], *, full_refresh: bool) -> int:
 def running(
     command: list[str],
     *,
-    stdout: int | None = None,
+    stdout: int | IO[bytes] | None = None,
+    stderr: int | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that has ended, whatever happens, when the block does."""
-    process = subprocess.Popen(command, cwd=ROOT, stdout=stdout, env=env)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=stdout, stderr=stderr, env=env)
     try:
         yield process
     finally:
@@ -105,14 +116,11 @@ def variables(prefix: str, config: Mapping[str, Any]) -> dict[str, str]:
 
 def lines() -> dict[str, int]:
     """How many records the file of each stream holds."""
-    streams = sorted(path.stem for path in (ROOT / "schemas").glob("*.json"))
-    return {stream: count(OUTPUT / f"{stream}.jsonl") for stream in streams}
+    return {path.stem: count(path) for path in sorted(OUTPUT.glob("*.jsonl"))}
 
 
 def count(path: Path) -> int:
-    """How many lines a file has; none if it isn't there."""
-    if not path.exists():
-        return 0
+    """How many lines a file has."""
     with path.open("rb") as file:
         return sum(1 for _ in file)
 
@@ -123,8 +131,21 @@ def table(before: Mapping[str, int], after: Mapping[str, int]) -> str:
     rows = [f"\n{'stream':{width}}  records  file"]
     for stream, total in after.items():
         file = (OUTPUT / f"{stream}.jsonl").relative_to(ROOT)
-        rows.append(f"{stream:{width}}  {total - before[stream]:7}  {file if total else '-'}")
+        rows.append(f"{stream:{width}}  {total - before.get(stream, 0):7}  {file}")
     return "\n".join(rows)
+
+
+def sample(record: Mapping[str, Any]) -> str:
+    """An invoice, by a few of its fields; amounts are texts here, so that each digit shows."""
+    shown = {name: record[name] for name in ("id", "status", "issue_date", "due_date", "total", "due")}
+    return f"\nthe last of {SAMPLE}, in part: {json.dumps(shown)}"
+
+
+def last_record(path: Path) -> dict[str, Any]:
+    """The last record in a file."""
+    *_, last = path.read_text(encoding="utf-8").splitlines()
+    record: dict[str, Any] = json.loads(last, parse_float=str)
+    return record
 
 
 if __name__ == "__main__":

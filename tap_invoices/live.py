@@ -56,6 +56,8 @@ class LiveLines:
         for handler in list(on_stderr(*(logger for logger in loggers if isinstance(logger, logging.Logger)))):
             self._stack.callback(handler.setStream, handler.stream)
             handler.setStream(above)
+            self._stack.callback(handler.setLevel, handler.level)
+            handler.setLevel(max(handler.level, logging.WARNING))  # the lines tell the rest
         self._stack.enter_context(
             Live(
                 console=self._console,
@@ -145,12 +147,14 @@ class Line:
     def _doing(self) -> str:
         account = self._account
         if self.has_ended:
-            return f"{account.outcome}, {account.seconds:.0f} s"
+            return f"{account.outcome}, {account.seconds:.1f} s"
         if account.waiting:
             return f"waits {ceil(account.waiting)} s"
         if not account.requests:
             return "queued"
-        return "writing" if account.read == account.expected else "reading"
+        if account.read != account.expected:
+            return "reading"
+        return "writing" if account.emitted else "read, waits"
 
 
 def _shortened(name: str, width: int) -> str:

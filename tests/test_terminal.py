@@ -166,7 +166,7 @@ def test_a_failure_is_told_in_its_line_and_after_all_of_them(box, show):
     box.faults.add(provider="matas", path="/invoice/", times=None, action={"status": 403})
     code, screen, _ = show(faulty.settings(box, "matas"), TAP_INVOICES_LOGLEVEL="debug")
     assert code == 1
-    assert re.search(r"failed, \d+ s", screen.last["matas_invoice_details"])
+    assert re.search(r"failed, \d+\.\d s", screen.last["matas_invoice_details"])
     assert "complete" in screen.last["matas_invoices"]
     assert screen.text.rindex("1 of 2 streams are not whole") > screen.text.rindex("failed, ")
     assert screen.raw.index(HIDDEN) < screen.raw.index(SHOWN)
@@ -182,12 +182,19 @@ def test_pages_and_items_are_told_of_how_many(box, watch):
     assert " 25 of 25 " in last["i3dnet_invoice_details"]
 
 
-def test_logs_stand_above_the_lines_and_are_whole(box, watch, caplog):
+def test_warnings_stand_above_the_lines_and_are_whole_and_what_the_lines_tell_is_not_logged(
+    box,
+    watch,
+    caplog,
+    no_waits,  # noqa: ARG001
+):
     caplog.set_level(logging.INFO)
+    box.faults.add(provider="ibana", action={"status": 503})
     screen = watch(faulty.settings(box, "ibana"), columns=60)
-    (entry,) = re.findall(r"LEDGER: (.*)\n", screen.text)
-    assert json.loads(entry)["stream"] == "ibana_invoices"
-    assert screen.text.rindex("LEDGER") < screen.text.rindex("complete, ")
+    (told,) = re.findall(r"ibana_invoices: 503 .*\n", screen.text)
+    assert told.rstrip().endswith(" s")
+    assert screen.text.rindex(told) < screen.text.rindex("complete, ")
+    assert "LEDGER" not in screen.text
 
 
 def test_retries_and_waits_are_told(box, watch, monkeypatch):
@@ -199,7 +206,7 @@ def test_retries_and_waits_are_told(box, watch, monkeypatch):
     box.faults.add(provider="ibana", action={"status": 503})
     screen = watch(faulty.settings(box, "ibana"))
     assert sleep.call_count == 1
-    assert re.search(r"complete, \d+ s, 1 retries", screen.last["ibana_invoices"])
+    assert re.search(r"complete, \d+\.\d s, 1 retries", screen.last["ibana_invoices"])
 
 
 def test_a_rate_is_told_while_rows_come(watch):
@@ -295,9 +302,11 @@ def test_counts_are_told(line):
     assert told.state().plain == "reading"
     account.count(read=98_750)
     assert told.state().plain == "writing"
+    account.emitted = 0
+    assert told.state().plain == "read, waits"
     account.count(failed=2, gone=1)
     account.end("partial")
-    assert told.state().plain == "partial, 0 s, 2 failed, 1 gone"
+    assert told.state().plain == "partial, 0.0 s, 2 failed, 1 gone"
     assert told.cells()["rate"] == ""
 
 

@@ -52,10 +52,11 @@ def _timeless(text: str) -> str:
 
 def demo_table() -> str:
     """Return what `make demo` prints at its end."""
-    _, tap = first_sync(demo.INVOICES)
-    before = dict.fromkeys(sorted(tap.streams), 0)
-    after = {name: tap.streams[name].account.emitted for name in before}
-    return f"```console\n$ make demo\n…\n{demo.table(before, after).strip()}\n{demo.FIRST.rstrip()}\n```"
+    lines, tap = first_sync(demo.INVOICES)
+    after = {name: tap.streams[name].account.emitted for name in sorted(tap.streams)}
+    messages = (json.loads(line, parse_float=str) for line in lines if f'"stream":"{demo.SAMPLE}"' in line)
+    *_, last = (message["record"] for message in messages if message["type"] == "RECORD")
+    return f"```console\n$ make demo\n…\n{demo.table({}, after).strip()}\n{demo.sample(last)}\n{demo.FIRST}\n```"
 
 
 def singer_lines(provider: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 from decimal import Decimal
 from pathlib import Path
 
-from tap_invoices.sandbox import Sandbox, serve
+from tap_invoices import sandbox
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,12 +17,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         rules = json.loads(options.faults.read_bytes(), parse_float=Decimal) if options.faults else []
-        box = Sandbox(invoices=options.invoices, seed=options.seed, latency=options.latency, faults=rules)
-        serve(box, options.port)
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"tap-invoices-sandbox: {error}\n")
+        box = sandbox.Sandbox(invoices=options.invoices, seed=options.seed, latency=options.latency, faults=rules)
+        sandbox.serve(box, options.port)
+    except (ImportError, OSError, ValueError) as error:
+        sys.stderr.write(f"tap-invoices-sandbox: {_told(error, options)}\n")
         return 1
     return 0
+
+
+def _told(error: Exception, options: argparse.Namespace) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {options.port} is in use: name another one with --port, or 0 for any free one"
+    return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
