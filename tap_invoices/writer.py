@@ -107,6 +107,7 @@ def _write(data: bytes) -> None:
                 rest = rest[binary.write(rest) :]
         stdout.flush()
     except BrokenPipeError:
+        logging.getLogger("tap-invoices").warning("The reader of stdout has left: the sync ends here")
         discard_stdout()
         sys.exit(READER_LEFT)
     except OSError as error:  # no stream's failure: what was to be written is lost, and no state may follow it

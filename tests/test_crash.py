@@ -378,6 +378,7 @@ def test_a_reader_that_leaves_ends_it_quietly(tmp_path):
     assert "Traceback" not in tap.log
     assert "ERROR" not in tap.log
     assert "BrokenPipe" not in tap.log
+    assert tap.log.count("The reader of stdout has left") == 1
 
 
 # State

@@ -22,8 +22,8 @@ import pytest
 import requests
 import trustme
 
-from tap_invoices.sandbox import Sandbox
-from tests.faulty import PATIENCE
+from tap_invoices.sandbox import Sandbox, cli
+from tests.faulty import PATIENCE, ROOT
 
 COVAGE_TOKEN = "/keycloak/auth/realms/covage/protocol/openid-connect/token"
 EXSITED_TOKEN = "/exsited/api/v1/oauth2/token"
@@ -698,3 +698,19 @@ def test_the_command_says_what_is_wrong(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
     assert result.returncode == 1
     assert result.stderr == "tap-invoices-sandbox: unknown in a fault: explode\n"
+
+
+def test_a_port_in_use_is_told_in_one_line(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert cli.main(["--port", str(port)]) == 1
+    told = capsys.readouterr().err
+    assert told == f"tap-invoices-sandbox: port {port} is in use: name another one with --port, or 0 for any free one\n"
+
+
+def test_without_its_extra_the_command_says_what_to_install():
+    code = "import sys; sys.modules['aiohttp'] = None; from tap_invoices.sandbox.cli import main; sys.exit(main([]))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("pip install 'tap-invoices[sandbox]'")
+    assert len(done.stderr.splitlines()) == 1
