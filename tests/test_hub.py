@@ -93,13 +93,17 @@ def test_logo_is_there_and_its_own(definition):
     assert not {"<script", "<image", "<text", "href"} & set(text.split())
 
 
-def test_meltano_adds_it(tmp_path):
-    """Without the Hub and without an install: the whole definition lands in the project."""
-    project = {"send_anonymous_usage_stats": False, "cli": {"disable_version_check": True}}
-    (tmp_path / "meltano.yml").write_text(yaml.safe_dump(project), encoding="utf-8")
+def lines_of_the_page():
+    """The commands that hub/README.md gives, as words."""
+    page = (ROOT / "hub" / "README.md").read_text(encoding="utf-8")
+    lines = [line.removeprefix("$ meltano ") for line in page.splitlines() if line.startswith("$ meltano ")]
+    return [line.replace("$CHECKOUT", str(ROOT)).split() for line in lines]
+
+
+def meltano(folder, words):
     done = subprocess.run(  # noqa: S603
-        [str(MELTANO), "add", "--no-install", "--from-ref", str(DEFINITION), "tap-invoices"],
-        cwd=tmp_path,
+        [str(MELTANO), *words],
+        cwd=folder,
         env=environment(),
         capture_output=True,
         encoding="utf-8",
@@ -107,11 +111,39 @@ def test_meltano_adds_it(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    added = yaml.safe_load((tmp_path / "meltano.yml").read_text(encoding="utf-8"))
-    (plugin,) = added["plugins"]["extractors"]
+
+
+def added_to(folder):
+    project = yaml.safe_load((folder / "meltano.yml").read_text(encoding="utf-8"))
+    (plugin,) = project["plugins"]["extractors"]
+    return plugin
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project in which Meltano asks nobody anything."""
+    written = {"send_anonymous_usage_stats": False, "cli": {"disable_version_check": True}}
+    (tmp_path / "meltano.yml").write_text(yaml.safe_dump(written), encoding="utf-8")
+    return tmp_path
+
+
+def test_meltano_adds_it(project):
+    """Without the Hub and without an install: the whole definition lands in the project."""
+    add, name_the_package, _ = lines_of_the_page()
+    meltano(project, add)
+    plugin = added_to(project)
     assert (plugin["name"], plugin["namespace"]) == ("tap-invoices", "tap_invoices")
     assert by_name(plugin["settings"])["covage.password"]["sensitive"] is True
     assert len(plugin["settings"]) == len(yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))["settings"])
+    meltano(project, name_the_package)
+    assert added_to(project)["pip_url"] == str(ROOT)
+
+
+@pytest.mark.slow
+def test_meltano_installs_it(project):
+    for words in lines_of_the_page():
+        meltano(project, words)
+    assert (project / ".meltano" / "extractors" / "tap-invoices" / "venv" / "bin" / "tap-invoices").exists()
 
 
 def test_meltano_yml_shows_what_a_project_needs():
