@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
 from tap_invoices import machine, times
-from tap_invoices import settings as _settings
+from tap_invoices.counts import MEBIBYTE
 from tap_invoices.decode import decode, to_utf8
 from tap_invoices.errors import BodyError, FatalAPIError, LostError, ProviderDownError, RetriableAPIError, SignInError
 from tap_invoices.limiter import Limiter
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-PAGE_LIMIT = 256 * _settings.MEBIBYTE
+PAGE_LIMIT = 256 * MEBIBYTE
 """Largest JSON body, in bytes after decompression."""
 
 
@@ -41,13 +41,13 @@ class Connection:
 
     Args:
         provider: Which one.
-        config: The tap's settings.
+        settings: What is set for it, defaults included.
         logger: Where waits are told.
     """
 
-    def __init__(self, provider: Provider, config: Mapping[str, Any], logger: logging.Logger) -> None:
+    def __init__(self, provider: Provider, settings: dict[str, Any], logger: logging.Logger) -> None:
         self.provider = provider
-        self.settings = _settings.for_provider(provider, config)
+        self.settings = settings
         self.logger = logger
         self.limiter = Limiter(self.settings["max_connections"], _seconds(self.settings["requests_per_second"]))
         self.pool = Pool(provider.name, self.settings["max_connections"])
@@ -57,7 +57,6 @@ class Connection:
         self.proven: requests.PreparedRequest | None = None
         """The last request that was answered."""
         self.secrets: set[str] = set()
-        self._config = config
         self._proxies: dict[str, dict[str, str]] = {}
         self.session = self._new_session()
         self.auth: Auth = provider.sign_in(self.settings, self)
@@ -75,7 +74,7 @@ class Connection:
             "Accept-Encoding": "gzip, deflate",
             "Connection": "keep-alive",
         }
-        session.verify = self._config.get("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        session.verify = self.settings.get("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
         return session
 
     @property
@@ -91,7 +90,7 @@ class Connection:
                 self.limiter.pause(seconds)
             on_wait(seconds, reason, asked)
 
-        return Retry(_seconds(self._config["max_retry_seconds"]) or 0.0, pause)
+        return Retry(_seconds(self.settings["max_retry_seconds"]) or 0.0, pause)
 
     def run(self, retry: Retry, attempt: Callable[[], R], *, is_item: bool = False) -> R:
         """Run a request, unless the provider is known to be down; remember if it is.
@@ -126,7 +125,7 @@ class Connection:
         try:
             return self.session.get_adapter(url).send(
                 request,
-                timeout=_seconds(self._config["request_timeout"]),
+                timeout=_seconds(self.settings["request_timeout"]),
                 stream=True,
                 verify=self.session.verify or True,
                 proxies=self._proxies[host],
@@ -142,7 +141,7 @@ class Connection:
 
     def _check_authorities(self) -> None:
         if isinstance(self.session.verify, str):
-            named_by = "`ca_bundle`" if self._config.get("ca_bundle") else "REQUESTS_CA_BUNDLE in the environment"
+            named_by = "`ca_bundle`" if self.settings.get("ca_bundle") else "REQUESTS_CA_BUNDLE in the environment"
             machine.check_authorities(self.session.verify, named_by)
         else:
             machine.check_authorities(DEFAULT_CA_BUNDLE_PATH, "certifi")
@@ -206,7 +205,7 @@ class Connection:
 
     @property
     def _user_agent(self) -> str:
-        return self._config.get("user_agent") or f"tap-invoices/{metadata.version('tap-invoices')}"
+        return self.settings.get("user_agent") or f"tap-invoices/{metadata.version('tap-invoices')}"
 
 
 def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
@@ -217,10 +216,10 @@ def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
         BodyError: If it is in no charset that can be read.
     """
     with io.BytesIO() as body:  # whose value is not a copy, as joined chunks would be
-        for chunk in response.raw.stream(_settings.MEBIBYTE, decode_content=True):
+        for chunk in response.raw.stream(MEBIBYTE, decode_content=True):
             body.write(chunk)
             if body.tell() > limit:
-                msg = f"the body is larger than {limit // _settings.MEBIBYTE} MiB"
+                msg = f"the body is larger than {limit // MEBIBYTE} MiB"
                 raise FatalAPIError(msg)
         return to_utf8(body.getvalue(), response.headers.get("Content-Type"))
 

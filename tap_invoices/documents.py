@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
+from tap_invoices.counts import MEBIBYTE
 from tap_invoices.details import SingleStream
 from tap_invoices.errors import BodyError, FatalAPIError
-from tap_invoices.settings import MEBIBYTE
 from tap_invoices.spool import Spool
 from tap_invoices.storage import FileStore, InlineStore, Store, reason
 from tap_invoices.stream import Batch

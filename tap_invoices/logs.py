@@ -32,15 +32,3 @@ def on_stderr(*loggers: logging.Logger) -> Iterator[logging.StreamHandler[Any]]:
         for handler in logger.handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
                 yield handler
-
-
-class Doubling:
-    """Says when to tell of something that goes on at a steady pace: the 1st, 2nd, 4th, 8th … time."""
-
-    def __init__(self) -> None:
-        self._times = 0
-
-    def __call__(self) -> bool:
-        """Count one more, and tell whether to tell."""
-        self._times += 1
-        return self._times & (self._times - 1) == 0

@@ -16,7 +16,7 @@ from tap_invoices.retry import TRANSPORT_ERRORS, describe
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from requests import PreparedRequest, Response
     from singer_sdk.streams.rest import HTTPRequest
@@ -55,8 +55,8 @@ class UnusableError(FatalAPIError):
 class Probe(Connection):
     """Sends each request once, and asks for one token at most."""
 
-    def __init__(self, provider: Provider, config: Mapping[str, Any], logger: logging.Logger) -> None:
-        super().__init__(provider, config, logger)
+    def __init__(self, provider: Provider, settings: dict[str, Any], logger: logging.Logger) -> None:
+        super().__init__(provider, settings, logger)
         self.auth = _Unrenewed(self.auth)
         if "page_size" in self.settings:
             self.settings["page_size"] = min(self.settings["page_size"], _ROWS)

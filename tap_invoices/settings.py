@@ -14,7 +14,6 @@ Config = dict[str, Any]
 DEFAULT_TIMEOUT = 60
 DEFAULT_RETRY_SECONDS = 600
 DEFAULT_CONNECTIONS = 8
-MEBIBYTE = 1024 * 1024
 
 _SHARED: tuple[Setting, ...] = (
     Setting("lookback_days", "Days before the bookmark that every sync asks for again.", th.IntegerType),
@@ -133,14 +132,14 @@ def _tidied(schema: Mapping[str, Any], value: Any) -> Any:
 
 
 def for_provider(provider: Provider, config: Mapping[str, Any]) -> Config:
-    """Return what a provider's streams see: its own settings, over the shared ones, over the defaults."""
+    """Return what a provider goes by: its own settings, over the top level's, over the defaults."""
     defaults: Config = {
         "lookback_days": provider.lookback_days,
         "max_connections": DEFAULT_CONNECTIONS,
         "requests_per_second": None,
-        **{setting.name: setting.default for setting in provider.settings},
+        **{setting.name: setting.default for setting in (*_TOP_LEVEL, *provider.settings) if setting not in _SHARED},
     }
-    shared = {setting.name: config.get(setting.name) for setting in _SHARED}
+    shared = {setting.name: config.get(setting.name) for setting in _TOP_LEVEL}
     own: Mapping[str, Any] = config.get(provider.name) or {}
     given = {name: value for layer in (shared, own) for name, value in layer.items() if value is not None}
     return {**defaults, **given}

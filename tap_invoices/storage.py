@@ -15,8 +15,8 @@ from uuid import uuid4
 from fsspec.core import split_protocol, url_to_fs
 from typing_extensions import override
 
+from tap_invoices.counts import MEBIBYTE
 from tap_invoices.errors import FatalAPIError
-from tap_invoices.settings import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_invoices import times
-from tap_invoices.logs import Doubling
+from tap_invoices.counts import Doubling
 from tap_invoices.outcome import EndingStream
 from tap_invoices.record import Record, RecordFitter
 from tap_invoices.schema import SCHEMAS

@@ -82,7 +82,11 @@ class TapInvoices(CommandLineTap):
         self._refuse_partial_batches()
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
         self.connections.update(
-            {p.name: connection_class(p, self.config, self.logger) for p in PROVIDERS if p.is_on(self.config)}
+            {
+                p.name: connection_class(p, settings.for_provider(p, self.config), self.logger)
+                for p in PROVIDERS
+                if p.is_on(self.config)
+            }
         )
 
     @classmethod

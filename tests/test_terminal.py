@@ -20,6 +20,7 @@ from unittest.mock import Mock
 import pytest
 
 from tap_invoices import live, logs, terminal
+from tap_invoices.counts import Doubling
 from tap_invoices.ledger import Account
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
@@ -411,5 +412,5 @@ def test_a_long_sync_says_ever_more_seldom_how_far_it_is(sync, caplog, monkeypat
 
 
 def test_doubling():
-    is_due = logs.Doubling()
+    is_due = Doubling()
     assert [number for number in range(1, 20) if is_due()] == [1, 2, 4, 8, 16]
