@@ -1,4 +1,4 @@
-"""A connection for ``--test``: it asks once, for few rows, and says what helps against what goes wrong."""
+"""A client for ``--test``: it asks once, for few rows, and says what helps against what goes wrong."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tap_invoices import times
 from tap_invoices.errors import BodyError, FatalAPIError, LocalError, RetriableAPIError, SyncError
 from tap_invoices.http import machine
 from tap_invoices.http.auth import Auth
+from tap_invoices.http.client import Client
 from tap_invoices.http.retry import TRANSPORT_ERRORS, describe
-from tap_invoices.http.session import Connection
 
 if TYPE_CHECKING:
     import logging
@@ -53,7 +53,7 @@ class UnusableError(FatalAPIError):
     """No stream of the provider can be had."""
 
 
-class Probe(Connection):
+class Probe(Client):
     """Sends each request once, and asks for one token at most."""
 
     def __init__(self, provider: Provider, settings: dict[str, Any], logger: logging.Logger) -> None:

@@ -34,11 +34,11 @@ class Verdict(NamedTuple):
 
 
 def passes(tap: TapInvoices) -> bool:
-    """Try all selected streams of a tap whose connections are probes, log what came, and tell whether all is well.
+    """Try all selected streams of a tap whose clients are probes, log what came, and tell whether all is well.
 
     Where documents are kept is opened and tried, and none is left there.
     """
-    probes = cast("list[Probe]", list(tap.connections.values()))
+    probes = cast("list[Probe]", list(tap.clients.values()))
     streams = tap.streams.values()
     checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.provider.name]) for p in probes]
     pool, passed = Pool("check", len(checks)), True
@@ -54,7 +54,7 @@ class ProviderCheck:
     """Tries one provider.
 
     Args:
-        probe: Its connection.
+        probe: Its client.
         streams: All of its streams.
     """
 

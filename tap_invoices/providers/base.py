@@ -10,7 +10,7 @@ from singer_sdk import typing as th
 
 if TYPE_CHECKING:
     from tap_invoices.http.auth import Auth
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.client import Client
     from tap_invoices.streams.base import InvoiceStream
 
 
@@ -66,7 +66,7 @@ class Provider:
         settings: What a user can say of it; shared ones are added to each.
         lookback_days: How far behind its bookmark each sync asks again, unless set otherwise.
         permission: What a 403 usually means, in the provider's own words.
-        sign_in: Makes what authenticates each request, from settings and connection.
+        sign_in: Makes what authenticates each request, from settings and client.
         streams: Its streams, each list before those that follow it.
     """
 
@@ -76,7 +76,7 @@ class Provider:
     settings: tuple[Setting, ...]
     lookback_days: int
     permission: str
-    sign_in: Callable[[Mapping[str, Any], Connection], Auth]
+    sign_in: Callable[[Mapping[str, Any], Client], Auth]
     streams: tuple[type[InvoiceStream], ...]
 
     def is_configured(self, config: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from tap_invoices.streams.posted import PostedListStream, PostedStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.client import Client
 
 
 class Invoices(PostedListStream):
@@ -68,7 +68,7 @@ def _cursor(next_page: str | None) -> str | None:
     return parse_qs(urlsplit(next_page).query)["cursor"][0]
 
 
-def _sign_in(settings: Mapping[str, Any], connection: Connection) -> TokenAuth:
+def _sign_in(settings: Mapping[str, Any], client: Client) -> TokenAuth:
     """Return Keycloak's password grant: https://docs-api-client-demo.covage.com/en/authentication."""
     url = f"{settings['auth_url'].rstrip('/')}/auth/realms/{settings['realm']}/protocol/openid-connect/token"
     form = {
@@ -78,7 +78,7 @@ def _sign_in(settings: Mapping[str, Any], connection: Connection) -> TokenAuth:
         "password": settings["password"],
     }
     request = HTTPRequest(url, method="POST", data=form)
-    return TokenAuth(lambda: connection.sign_in(request, as_json=False))
+    return TokenAuth(lambda: client.sign_in(request, as_json=False))
 
 
 COVAGE = Provider(

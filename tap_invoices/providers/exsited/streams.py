@@ -26,7 +26,7 @@ from tap_invoices.streams.lists import PagedListStream, PagedStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.client import Client
     from tap_invoices.paging.base import Page
 
 _NULL = ("NULL", "", None)
@@ -167,12 +167,12 @@ class InvoiceDocuments(ExsitedStream, DocumentStream):
     parent_key = "id"
 
 
-def _sign_in(settings: Mapping[str, Any], connection: Connection) -> TokenAuth:
+def _sign_in(settings: Mapping[str, Any], client: Client) -> TokenAuth:
     """Return the client credentials grant: https://developer.exsited.com/exsited-api-authentication."""
     body = {name: settings[name] for name in ("client_id", "client_secret", "redirect_uri")}
     url = f"{settings['api_url'].rstrip('/')}/api/v1/oauth2/token"
     request = HTTPRequest(url, method="POST", data={"grant_type": "client_credentials", **body})
-    return TokenAuth(lambda: connection.sign_in(request, as_json=True), alone=True)
+    return TokenAuth(lambda: client.sign_in(request, as_json=True), alone=True)
 
 
 EXSITED = Provider(

@@ -20,7 +20,7 @@ from tap_invoices.streams.lists import PagedListStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.client import Client
     from tap_invoices.paging.base import Page
 
 
@@ -75,7 +75,7 @@ class Invoices(PagedListStream):
         return body["data"], meta.get("itemCount"), more
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:
+def _sign_in(settings: Mapping[str, Any], _client: Client) -> BearerAuth:
     return BearerAuth(settings["token"])
 
 

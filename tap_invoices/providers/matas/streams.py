@@ -21,7 +21,7 @@ from tap_invoices.streams.details import DetailStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.client import Client
 
 
 class MatasStream(InvoiceStream):
@@ -68,7 +68,7 @@ def _is_negative(amount: Any) -> bool:
     return str(amount).lstrip().startswith("-")
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:
+def _sign_in(settings: Mapping[str, Any], _client: Client) -> BearerAuth:
     return BearerAuth(settings["token"])
 
 
