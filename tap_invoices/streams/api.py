@@ -14,6 +14,7 @@ import requests
 from singer_sdk import RESTStream
 from typing_extensions import override
 
+from tap_invoices.counts import Counts
 from tap_invoices.errors import (
     ContestedError,
     FatalAPIError,
@@ -23,7 +24,6 @@ from tap_invoices.errors import (
     SignedOutError,
 )
 from tap_invoices.http.retry import RETRIED_STATUSES, Retry
-from tap_invoices.streams.ledger import Counts
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
