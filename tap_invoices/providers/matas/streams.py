@@ -15,13 +15,14 @@ from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
 from tap_invoices.providers.base import Provider, secret, text
 from tap_invoices.streams.arrays import SinglePageList
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.details import DetailStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.http.client import Client
+    from tap_invoices.streams.services import Row
 
 
 class MatasStream(InvoiceStream):
