@@ -89,6 +89,7 @@ class TapInvoices(CommandLineTap):
         for line in (*unknown, *validate.doubts(self.config)):
             self.logger.warning(line)
         self._refuse_missing()
+        _ = self.streams  # here, in the main thread: readers share them and their clients
         self._refuse_partial_batches()
 
     @classmethod

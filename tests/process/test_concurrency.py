@@ -228,8 +228,8 @@ def test_a_sync_is_whole_without_room_for_temporary_files(box, sync, monkeypatch
     config = {**box.config(), "documents": {"mode": "inline"}}
     usual = sync(config, select="*")
     monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (1000,))
-    for name in ("due._MEMORY", "follow._MEMORY", "documents._IN_MEMORY"):
-        monkeypatch.setattr(f"tap_invoices.{name}", 1000)
+    for name in ("pending._MEMORY", "children._MEMORY", "documents._IN_MEMORY"):
+        monkeypatch.setattr(f"tap_invoices.streams.{name}", 1000)
     monkeypatch.setattr("tap_invoices.streams.documents.tempfile.SpooledTemporaryFile", lambda _: io.BytesIO())
     done = sync(config, select="*")
     assert not done.failures
