@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from tap_invoices.cli import check, redact
 from tap_invoices.cli import progress as terminal
-from tap_invoices.cli.advice import Probe
 from tap_invoices.cli.command import CommandLineTap
+from tap_invoices.cli.probe import Probe
 from tap_invoices.config import catalog as catalogs
 from tap_invoices.config import settings
 from tap_invoices.config import validation as validate
@@ -87,7 +87,7 @@ class TapInvoices(CommandLineTap):
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
         self.clients.update(
             {
-                p.name: client_class(p, settings.for_provider(p, self.config), self.logger)
+                p.name: client_class(p.portal, settings.for_provider(p, self.config), p.sign_in, self.logger)
                 for p in PROVIDERS
                 if p.is_configured(self.config)
             }

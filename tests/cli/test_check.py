@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from tap_invoices.cli import check
-from tap_invoices.cli.advice import Probe
+from tap_invoices.cli.probe import Probe
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty
