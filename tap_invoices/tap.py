@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from tap_invoices.cli import check, redact
 from tap_invoices.cli import progress as terminal
-from tap_invoices.cli.advice import Probe
 from tap_invoices.cli.command import CommandLineTap
+from tap_invoices.cli.probe import Probe
 from tap_invoices.config import catalog as catalogs
 from tap_invoices.config import settings
 from tap_invoices.config import validation as validate
@@ -135,7 +135,7 @@ class TapInvoices(CommandLineTap):
         for provider in PROVIDERS:
             if provider.is_configured(self.config):
                 config = settings.for_provider(provider, self.config)
-                self.clients[provider.name] = self._client_class(provider, config, self.logger)
+                self.clients[provider.name] = self._client_class(provider.portal, config, provider.sign_in, self.logger)
         return self._make_streams(on)
 
     def _make_streams(self, classes: Sequence[type[InvoiceStream]]) -> list[InvoiceStream]:

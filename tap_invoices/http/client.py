@@ -1,228 +1,191 @@
-"""What all streams of one provider share: connections, sign-in, pace, clock, and whether it is down."""
+"""One provider, as its streams ask it: signed, paced, repeated while that makes sense, and judged."""
 
 from __future__ import annotations
 
-import io
 import logging
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
 from tap_invoices import times
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
-from tap_invoices.counts import MEBIBYTE
-from tap_invoices.errors import BodyError, FatalAPIError, LostError, ProviderDownError, RetriableAPIError, SignInError
-from tap_invoices.http import machine
-from tap_invoices.http.retry import RETRIED_STATUSES, Retry
-from tap_invoices.records.decode import decode, to_utf8
+from tap_invoices.errors import ContestedError, LostError, ProviderDownError, SignedOutError
+from tap_invoices.http import oauth
+from tap_invoices.http.answers import Portal, judge
+from tap_invoices.http.retry import OnWait, Stopwatch, retry
+from tap_invoices.http.session import Session
 
 if TYPE_CHECKING:
-    from singer_sdk.streams.rest import HTTPRequest
+    from requests import PreparedRequest, Response
 
-    from tap_invoices.http.auth import Auth
-    from tap_invoices.providers.base import Provider
+    from tap_invoices.counts import Counts
+    from tap_invoices.http.auth import SignIn
+    from tap_invoices.http.request import Request, TokenRequest
 
 R = TypeVar("R")
 
-PAGE_LIMIT = 256 * MEBIBYTE
-"""Largest JSON body, in bytes after decompression."""
-
 
 class Client:
-    """One provider, as the tap talks to it.
+    """Asks one provider; all its streams and threads share it.
 
     Args:
-        provider: Which one.
-        settings: What is set for it, defaults included.
+        portal: Who is asked.
+        config: The provider's values, defaults included.
+        sign_in: Makes what signs each request.
         logger: Where waits are told.
     """
 
-    def __init__(self, provider: Provider, settings: dict[str, Any], logger: logging.Logger) -> None:
-        self.provider = provider
-        self.settings = settings
-        self.logger = logger
-        self.limiter = Limiter(self.settings["max_connections"], _seconds(self.settings["requests_per_second"]))
-        self.workers = Pool(provider.name, self.settings["max_connections"])
-        self._started_at: datetime | None = None
-        self._created_at = datetime.now(UTC)
+    def __init__(self, portal: Portal, config: Mapping[str, Any], sign_in: SignIn, logger: logging.Logger) -> None:
+        self.portal = portal
+        self.config = config
+        self.workers = Pool(portal.name, config["max_connections"])
         self.down: str | None = None
-        self.proven: requests.PreparedRequest | None = None
-        """The last request that was answered."""
+        """Why the provider is not asked any more in this sync."""
         self.secrets: set[str] = set()
-        self._proxies: dict[str, dict[str, str]] = {}
-        self.session = self._new_session()
-        self.auth: Auth = provider.sign_in(self.settings, self)
-
-    def _new_session(self) -> requests.Session:
-        """Return the one connection pool; it keeps no cookies and takes nothing unasked from the environment."""
-        session = requests.Session()
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=self.settings["max_connections"] + 1)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.trust_env = False
-        session.headers = {
-            "User-Agent": self._user_agent,
-            "Accept-Encoding": "gzip, deflate",
-            "Connection": "keep-alive",
-        }
-        session.verify = self.settings.get("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
-        return session
+        """Tokens that were minted on the way."""
+        self._logger = logger
+        self._limiter = Limiter(config["max_connections"], _seconds(config["requests_per_second"]))
+        self._created_at = datetime.now(UTC)
+        self._started_at: datetime | None = None
+        self._answered: PreparedRequest | None = None
+        """The last request that was answered."""
+        self.session = Session(config)
+        self.auth = sign_in(config, self.fetch_token)
 
     @property
     def now(self) -> datetime:
         """When the sync began, by the provider's clock; by this machine's while it has not told."""
         return self._started_at or self._created_at
 
-    def retry(self, on_wait: Callable[[float, str, bool], None]) -> Retry:
-        """Return what runs one request until it succeeds or there is no point."""
+    def fetch(self, request: Request, read: Callable[[Response], R], counts: Counts) -> R:
+        """Send a request until it is answered, and return what ``read`` makes of the answer. Any thread may.
 
-        def pause(seconds: float, reason: str, asked: bool) -> None:  # noqa: FBT001
-            if asked:
-                self.limiter.pause(seconds)
-            on_wait(seconds, reason, asked)
+        Raises:
+            FatalAPIError: If it is refused, or its time is used up.
+        """
+        unsigned = request.prepare(self.session.headers)
 
-        return Retry(_seconds(self.settings["max_retry_seconds"]) or 0.0, pause)
+        def ask(signed: PreparedRequest) -> R:
+            counts.count(requests=1)
+            with self.send(signed) as response:
+                self._see_clock(response)
+                judge(response, self.portal, request.path)
+                answer = read(response)
+            self.auth.accept()
+            self._answered = signed
+            return answer
 
-    def run(self, retry: Retry, attempt: Callable[[], R], *, is_item: bool = False) -> R:
-        """Run a request, unless the provider is known to be down; remember if it is.
+        def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
+            counts.wait(seconds)
+            logger = self._logger.getChild(counts.stream)
+            logger.warning("%s: %s; asking again in %.1f s", counts.stream, reason, seconds)
+
+        return self.run(lambda watch: self._signed(unsigned, ask, counts, watch), on_wait, is_item=request.is_item)
+
+    def fetch_token(self, request: TokenRequest) -> dict[str, Any]:
+        """Ask for a token until there is an answer, and return it.
+
+        Raises:
+            SignInError: If the credentials are refused.
+        """
+        prepared = request.prepare(self.session.headers)
+
+        def ask(_watch: Stopwatch) -> dict[str, Any]:
+            with self.send(prepared) as response:
+                return oauth.read_token(response, self.portal)
+
+        def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
+            self._logger.warning("Signing in at %s again in %.1f s: %s", self.portal.title, seconds, reason)
+
+        answer = self.run(ask, on_wait)
+        self.secrets.update(oauth.secrets_of(answer))
+        return answer
+
+    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, is_item: bool = False) -> R:
+        """Repeat a request until it is answered, unless the provider is known to be down; remember if it is.
 
         A provider is down when the request for a list used up its time. One item alone may be broken.
         """
 
-        def unless_down() -> R:
+        def unless_down(watch: Stopwatch) -> R:
             if self.down:
-                msg = f"{self.provider.title} is down: {self.down}"
+                msg = f"{self.portal.title} is down: {self.down}"
                 raise ProviderDownError(msg)
-            return attempt()
+            return attempt(watch)
+
+        def pause(seconds: float, reason: str, asked: bool) -> None:  # noqa: FBT001
+            if asked:
+                self._limiter.pause(seconds)
+            on_wait(seconds, reason, asked)
 
         try:
-            return retry(unless_down)
+            return retry(unless_down, _seconds(self.config["max_retry_seconds"]) or 0.0, pause)
         except ProviderDownError as error:
             if is_item and not self.down:
                 raise LostError(str(error)) from None
             self.down = self.down or str(error)
             raise
 
-    def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send one request. An adapter follows no redirects and keeps no cookies; the body is left to be read.
-
-        Raises:
-            LocalError: If certificate authorities or proxy of this machine are of no use.
-        """
-        url = str(request.url)
-        host = url.split("/", 3)[2]
-        if host not in self._proxies:
-            self._proxies[host] = dict(get_environ_proxies(url))
-        try:
-            return self.session.get_adapter(url).send(
-                request,
-                timeout=_seconds(self.settings["request_timeout"]),
-                stream=True,
-                verify=self.session.verify or True,
-                proxies=self._proxies[host],
-            )
-        except ValueError as error:
-            if not select_proxy(url, self._proxies[host]):
-                raise
-            raise machine.proxy_fault(error, url, self._proxies[host]) from None
-        except OSError as error:
-            if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
-                self._check_authorities()
-            raise
-
-    def _check_authorities(self) -> None:
-        if isinstance(self.session.verify, str):
-            named_by = "`ca_bundle`" if self.settings.get("ca_bundle") else "REQUESTS_CA_BUNDLE in the environment"
-            machine.check_authorities(self.session.verify, named_by)
-        else:
-            machine.check_authorities(DEFAULT_CA_BUNDLE_PATH, "certifi")
+    def send(self, request: PreparedRequest) -> Response:
+        """Send one request; its body is left to be read."""
+        return self.session.send(request)
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self.workers.close()
         self.session.close()
 
-    def see_clock(self, response: requests.Response) -> None:
+    def _signed(
+        self, request: PreparedRequest, ask: Callable[[PreparedRequest], R], counts: Counts, watch: Stopwatch
+    ) -> R:
+        """Sign a request and ask, in its turn; where its token is refused, once more with a new one."""
+        with ExitStack() as place:
+            with watch.standing():
+                place.enter_context(self._limiter.slot())
+                signed = self.auth(request)
+            try:
+                return ask(signed)
+            except SignedOutError:
+                if not self._renew(signed, counts):
+                    raise
+            signed = self.auth(request)
+            try:
+                return ask(signed)
+            except SignedOutError:
+                self._renew(signed, counts)
+                raise
+
+    def _renew(self, signed: PreparedRequest, counts: Counts) -> bool:
+        """Forget a refused token; tell whether to ask again at once.
+
+        Raises:
+            ContestedError: If it makes sense only after a pause.
+        """
+        renewed = self.auth.renew(signed)
+        if self.auth.is_contested and not self._is_good_elsewhere(signed, counts):
+            msg = (
+                f"{self.portal.title} refuses tokens that it has just given: somebody else signs in with the same "
+                f"credentials, which ends them; give the tap credentials of its own in `{self.portal.name}`"
+            )
+            raise ContestedError(msg)
+        return renewed
+
+    def _is_good_elsewhere(self, signed: PreparedRequest, counts: Counts) -> bool:
+        """Tell whether a refused token is taken where one was before: then it is this path that is refused."""
+        if self._answered is None:
+            return False
+        again = self._answered.copy()
+        again.headers["Authorization"] = signed.headers["Authorization"]
+        counts.count(requests=1)
+        with self.send(again) as response:
+            return not self.portal.is_signed_out(response)
+
+    def _see_clock(self, response: Response) -> None:
         """Take the start of the sync from the first answer."""
         if self._started_at is None:
             self._started_at = times.from_http(response.headers.get("Date"))
-
-    def sign_in(self, request: HTTPRequest, *, as_json: bool) -> dict[str, Any]:
-        """Ask for a token and return the OAuth answer.
-
-        Raises:
-            SignInError: If the credentials are refused.
-        """
-        body = {"json" if as_json else "data": request.data}
-        prepared = requests.Request("POST", request.url, headers=dict(self.session.headers), **body).prepare()
-
-        def attempt() -> dict[str, Any]:
-            with self.send(prepared) as response:
-                return self._read_token(response)
-
-        answer = self.run(self.retry(self._log_wait), attempt)
-        self.secrets.update(str(answer[name]) for name in ("access_token", "refresh_token") if answer.get(name))
-        return answer
-
-    def _read_token(self, response: requests.Response) -> dict[str, Any]:
-        status = response.status_code
-        if status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            msg = f"{status} at sign-in"
-            raise RetriableAPIError(msg, response)
-        if status == HTTPStatus.NOT_FOUND:
-            msg = (
-                f"{self.provider.title} has no sign-in at this address (404): check the URLs in `{self.provider.name}`"
-            )
-            raise FatalAPIError(msg)
-        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            msg = (
-                f"{self.provider.title} answers the sign-in with a redirect ({status}), which is never followed: "
-                f"check the URLs and the credentials in `{self.provider.name}`"
-            )
-            raise SignInError(msg)
-        if status != HTTPStatus.OK:
-            msg = (
-                f"{self.provider.title} refuses the sign-in ({status}): check the credentials in `{self.provider.name}`"
-            )
-            raise SignInError(msg)
-        answer = decode(read_body(response))
-        if not isinstance(answer, dict) or not answer.get("access_token"):
-            msg = "the sign-in answer has no access_token"
-            raise BodyError(msg)
-        return answer
-
-    def _log_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
-        self.logger.warning("Signing in at %s again in %.1f s: %s", self.provider.title, seconds, reason)
-
-    @property
-    def _user_agent(self) -> str:
-        return self.settings.get("user_agent") or f"tap-invoices/{metadata.version('tap-invoices')}"
-
-
-def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
-    """Return a response's whole body, decompressed and in UTF-8.
-
-    Raises:
-        FatalAPIError: If it is larger than the limit.
-        BodyError: If it is in no charset that can be read.
-    """
-    with io.BytesIO() as body:  # whose value is not a copy, as joined chunks would be
-        for chunk in response.raw.stream(MEBIBYTE, decode_content=True):
-            body.write(chunk)
-            if body.tell() > limit:
-                msg = f"the body is larger than {limit // MEBIBYTE} MiB"
-                raise FatalAPIError(msg)
-        return to_utf8(body.getvalue(), response.headers.get("Content-Type"))
 
 
 def _seconds(value: Any) -> float | None:

@@ -10,7 +10,7 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_invoices.errors import BodyError
-from tap_invoices.http.client import read_body
+from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page
 from tap_invoices.paging.keys import KeySet
 from tap_invoices.records.decode import decode, split_array

@@ -14,7 +14,7 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_invoices.errors import BodyError, FatalAPIError, IncompleteError
-from tap_invoices.http.client import read_body
+from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page, Paginator
 from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow

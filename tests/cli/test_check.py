@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from tap_invoices.cli.advice import Probe
+from tap_invoices.cli.probe import Probe
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty

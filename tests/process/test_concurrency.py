@@ -101,9 +101,9 @@ def test_clients_are_made_once_and_in_the_main_thread(box, monkeypatch):
     """With session and sign-in: what two threads make at the same time has two tokens, and a pace of its own."""
     made, make = [], Client.__init__
 
-    def noted(client, provider, *rest):
-        made.append((provider.name, threading.current_thread()))
-        make(client, provider, *rest)
+    def noted(client, portal, *rest):
+        made.append((portal.name, threading.current_thread()))
+        make(client, portal, *rest)
         assert {"session", "auth"} <= vars(client).keys()
 
     monkeypatch.setattr(Client, "__init__", noted)

@@ -210,7 +210,7 @@ def test_a_refused_sign_in_is_told_and_not_repeated(box, stream, status):
     renewed = status == 401 and provider_of(stream) in SIGNED_IN
     assert len(asked(box, stream)) == 1 + renewed
     assert stayed(run, stream)
-    permission = run.tap.clients[provider_of(stream)].provider.permission
+    permission = run.tap.clients[provider_of(stream)].portal.permission
     wanted = permission if status == 403 else f"`{provider_of(stream)}`"
     assert wanted in run.failures[stream]
 

@@ -1,0 +1,106 @@
+"""What goes over the wire: one pool of connections, proxies, certificates, and the bytes of a body."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from importlib import metadata
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+
+from tap_invoices.counts import MEBIBYTE
+from tap_invoices.errors import FatalAPIError
+from tap_invoices.http import machine
+from tap_invoices.records.decode import to_utf8
+
+PAGE_LIMIT = 256 * MEBIBYTE
+"""Largest JSON body, in bytes after decompression."""
+
+
+class Session:
+    """Sends requests to one provider; it keeps no cookies, and takes nothing unasked from the environment.
+
+    Args:
+        config: The provider's values, defaults included.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._timeout = float(config["request_timeout"])  # settings files give ``Decimal``
+        self._has_own_bundle = bool(config.get("ca_bundle"))
+        self._proxies: dict[str, dict[str, str]] = {}
+        self._session = requests.Session()
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=config["max_connections"] + 1)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.trust_env = False
+        self._session.headers = {
+            "User-Agent": config.get("user_agent") or f"tap-invoices/{metadata.version('tap-invoices')}",
+            "Accept-Encoding": "gzip, deflate",
+            "Connection": "keep-alive",
+        }
+        self._verify: str | bool = config.get("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+
+    @property
+    def headers(self) -> Mapping[str, str | bytes]:
+        """What every request carries."""
+        return self._session.headers
+
+    def send(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send one request. An adapter follows no redirects and keeps no cookies; the body is left to be read.
+
+        Raises:
+            LocalError: If certificate authorities or proxy of this machine are of no use.
+        """
+        url = str(request.url)
+        host = url.split("/", 3)[2]
+        if host not in self._proxies:
+            self._proxies[host] = dict(get_environ_proxies(url))
+        try:
+            return self._session.get_adapter(url).send(
+                request,
+                timeout=self._timeout,
+                stream=True,
+                verify=self._verify,
+                proxies=self._proxies[host],
+            )
+        except ValueError as error:
+            if not select_proxy(url, self._proxies[host]):
+                raise
+            raise machine.proxy_fault(error, url, self._proxies[host]) from None
+        except OSError as error:
+            if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
+                self._check_authorities()
+            raise
+
+    def _check_authorities(self) -> None:
+        if isinstance(self._verify, str):
+            named_by = "`ca_bundle`" if self._has_own_bundle else "REQUESTS_CA_BUNDLE in the environment"
+            machine.check_authorities(self._verify, named_by)
+        else:
+            machine.check_authorities(DEFAULT_CA_BUNDLE_PATH, "certifi")
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+
+def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:
+    """Return a response's whole body, decompressed and in UTF-8.
+
+    Raises:
+        FatalAPIError: If it is larger than the limit.
+        BodyError: If it is in no charset that can be read.
+    """
+    with io.BytesIO() as body:  # whose value is not a copy, as joined chunks would be
+        for chunk in response.raw.stream(MEBIBYTE, decode_content=True):
+            body.write(chunk)
+            if body.tell() > limit:
+                msg = f"the body is larger than {limit // MEBIBYTE} MiB"
+                raise FatalAPIError(msg)
+        return to_utf8(body.getvalue(), response.headers.get("Content-Type"))
