@@ -223,7 +223,8 @@ class TapInvoices(CommandLineTap):
     @classmethod
     @override
     def try_out(cls, **given: Any) -> bool:
-        return check.passes(cls(**given, client_class=Probe))
+        tap = cls(**given, client_class=Probe)
+        return check.passes(tap.clients.values(), tap.streams.values(), tap.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
 from itertools import islice
@@ -18,9 +18,11 @@ from tap_invoices.streams.lists import ListStream, PagedStream
 from tap_invoices.streams.pending import Pending
 
 if TYPE_CHECKING:
+    import logging
+
     from tap_invoices.cli.probe import Probe
+    from tap_invoices.http.client import Client
     from tap_invoices.streams.base import InvoiceStream, Row
-    from tap_invoices.tap import TapInvoices
 
 _MOST_SKEW = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
@@ -33,19 +35,18 @@ class Verdict(NamedTuple):
     line: str
 
 
-def passes(tap: TapInvoices) -> bool:
+def passes(clients: Iterable[Client], streams: Collection[InvoiceStream], logger: logging.Logger) -> bool:
     """Try all selected streams of a tap whose clients are probes, log what came, and tell whether all is well.
 
     Where documents are kept is opened and tried, and none is left there.
     """
-    probes = cast("list[Probe]", list(tap.clients.values()))
-    streams = tap.streams.values()
+    probes = cast("list[Probe]", list(clients))
     checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.portal.name]) for p in probes]
     pool, passed = Pool("check", len(checks)), True
     for _, verdicts in pool.in_order(ProviderCheck.verdicts, checks):
         for verdict in verdicts.result():
             passed = passed and verdict.passed
-            (tap.logger.info if verdict.passed else tap.logger.error)("%s", verdict.line)
+            (logger.info if verdict.passed else logger.error)("%s", verdict.line)
     pool.close()
     return passed
 

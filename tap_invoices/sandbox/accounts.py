@@ -1,12 +1,13 @@
-"""The accounts at one provider: each customer has credentials, tokens and a book of its own."""
+"""The accounts at one provider, by name and by what their requests show."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tap_invoices.sandbox.provider import Account
 from tap_invoices.sandbox.tokens import DEFAULT, Tokens
 
 if TYPE_CHECKING:
@@ -35,24 +36,8 @@ def seeds_of(accounts: Iterable[str] | Mapping[str, int], seed: int) -> dict[str
     return seeds
 
 
-class Account:
-    """One customer at a provider."""
-
-    def __init__(self, name: str, secrets: Mapping[str, str], tokens: Tokens, open_book: Callable[[], Book]) -> None:
-        """Hold the credentials, by the names of the tap's settings; the book waits until it is asked for."""
-        self.name = name
-        self.secrets = secrets
-        self.tokens = tokens
-        self._open_book = open_book
-
-    @cached_property
-    def book(self) -> Book:
-        """The invoices; the sandbox's lock is held where it may be made."""
-        return self._open_book()
-
-
 class Accounts:
-    """The accounts at one provider, by name and by what their requests show."""
+    """All accounts at one provider."""
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from tap_invoices.sandbox.accounts import Account
     from tap_invoices.sandbox.book import Book, Record
     from tap_invoices.sandbox.checks import Check
     from tap_invoices.sandbox.tokens import Tokens
@@ -30,6 +30,22 @@ class RefusalError(Exception):
         self.message = message
         self.name = name
         self.answer = answer
+
+
+class Account:
+    """One customer at a provider: credentials, tokens and a book of its own."""
+
+    def __init__(self, name: str, secrets: Mapping[str, str], tokens: Tokens, open_book: Callable[[], Book]) -> None:
+        """Hold the credentials, by the names of the tap's settings; the book waits until it is asked for."""
+        self.name = name
+        self.secrets = secrets
+        self.tokens = tokens
+        self._open_book = open_book
+
+    @cached_property
+    def book(self) -> Book:
+        """The invoices; the sandbox's lock is held where it may be made."""
+        return self._open_book()
 
 
 @dataclass
