@@ -73,7 +73,8 @@ class TapInvoices(CommandLineTap):
         self.append_builtin_config(schema)
         if parse_env_config:
             environment = Environment(self._env_var_prefix)
-            given, unknown = values.merge(given, environment.settings(schema)), environment.unknown(schema)
+            given = values.lay(PROVIDERS, (given, *environment.sources(schema)))
+            unknown = environment.unknown(schema)
         self.failures: dict[str, str] = {}
         self.connections: dict[str, Connection] = {}
         catalog = catalogs.read_catalog(catalog, _STREAMS)
@@ -87,7 +88,7 @@ class TapInvoices(CommandLineTap):
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
         self.connections.update(
             {
-                p.name: connection_class(p, values.for_provider(p, self.config), self.logger)
+                p.name: connection_class(p, values.effective(p, self.config, self.config[p.name]), self.logger)
                 for p in PROVIDERS
                 if p.is_configured(self.config)
             }
