@@ -18,7 +18,7 @@ from tap_invoices.cli import progress as terminal
 from tap_invoices.cli.command import CommandLineTap
 from tap_invoices.cli.probe import Probe
 from tap_invoices.config import catalog as catalogs
-from tap_invoices.config import settings
+from tap_invoices.config import settings, values
 from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment
 from tap_invoices.config.state import read_state
@@ -77,13 +77,14 @@ class TapInvoices(CommandLineTap):
         self.append_builtin_config(schema)
         if parse_env_config:
             environment = Environment(self._env_var_prefix)
-            given, unknown = settings.merge(given, environment.settings(schema)), environment.unknown(schema)
+            given = values.lay(PROVIDERS, (given, *environment.sources(schema)))
+            unknown = environment.unknown(schema)
         self.failures: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
         self._client_class = client_class
         self.sync = Sync()
         catalog = catalogs.read_catalog(catalog, _STREAMS)
-        given = settings.tidy(schema, given)
+        given = values.tidy(schema, given)
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self._state_writer = LastStateWriter(self.message_writer)
         for line in (*unknown, *validate.doubts(self.config)):
@@ -134,7 +135,7 @@ class TapInvoices(CommandLineTap):
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
         for provider in PROVIDERS:
             if provider.is_configured(self.config):
-                config = settings.for_provider(provider, self.config)
+                config = values.effective(provider, self.config, self.config[provider.name])
                 self.clients[provider.name] = self._client_class(provider.portal, config, provider.sign_in, self.logger)
         return self._make_streams(on)
 
@@ -206,7 +207,7 @@ class TapInvoices(CommandLineTap):
 
     def secrets(self) -> set[str]:
         """Return what must never show: secret settings, and tokens minted on the way."""
-        found = set(settings.secrets(self.config_jsonschema, self._config))
+        found = set(values.secrets(self.config_jsonschema, self._config))
         for client in self.clients.values():
             found |= client.secrets
         return found
