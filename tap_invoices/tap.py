@@ -22,6 +22,7 @@ from tap_invoices.config import settings
 from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment
 from tap_invoices.config.state import read_state
+from tap_invoices.errors import FailureType
 from tap_invoices.http.client import Client
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
@@ -252,7 +253,7 @@ class TapInvoices(CommandLineTap):
         stream: EndingStream,
         outcome: str,
         failure: str | None = None,
-        failure_type: str = "system",
+        failure_type: FailureType = FailureType.SYSTEM,
     ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
         stream.counts.end(outcome)

@@ -29,6 +29,7 @@ from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError, SignInError
 from tap_invoices.http import retry as retries
 from tap_invoices.http.auth import TokenAuth
+from tap_invoices.http.causes import describe
 from tap_invoices.http.client import Client
 from tap_invoices.http.session import PAGE_LIMIT, read_body
 from tests.support.run import PATIENCE, Clock, provider_of, settings, sync
@@ -665,4 +666,4 @@ def test_a_broken_compression_is_a_broken_body(coding):
 
 def test_the_words_for_errors_are_for_people():
     for error in (TimeoutError(), ConnectionResetError(), requests.exceptions.SSLError()):
-        assert " " in retries.describe(error)
+        assert " " in describe(error)
