@@ -22,6 +22,7 @@ from tap_invoices.config import settings, values
 from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment
 from tap_invoices.config.state import read_state
+from tap_invoices.errors import FailureType
 from tap_invoices.http.client import Client
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
@@ -268,7 +269,11 @@ class TapInvoices(CommandLineTap):
         )
 
     def close_stream(
-        self, counts: Counts, outcome: Outcome, failure: str | None = None, failure_type: str = "system"
+        self,
+        counts: Counts,
+        outcome: Outcome,
+        failure: str | None = None,
+        failure_type: FailureType = FailureType.SYSTEM,
     ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
         counts.end(outcome)
