@@ -143,7 +143,7 @@ def test_the_ledger_keeps_all_lines_where_append_writes_anew(box):
 
 def test_the_seconds_are_those_from_the_first_request_to_the_end(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("tap_invoices.streams.ledger.time", clock)
+    monkeypatch.setattr("tap_invoices.counts.time", clock)
     account = Counts("a_stream")
     clock.sleep(3)
     account.count(read=1)
