@@ -17,7 +17,7 @@ help:
 	@echo "make test      the test suite; make test ARGS='-k paging' runs a part of it"
 	@echo "make test-all  the long forms too"
 	@echo "make test-airbyte  the clients of Airbyte and Exsited, in an environment of their own"
-	@echo "make bench     the benchmark, about an hour; make bench ARGS='--only W1 --rounds 1' is a part of it"
+	@echo "make bench     the benchmark, about an hour; make bench ARGS='--smoke' is a quick look"
 	@echo "make lint      ruff, mypy and the rooms' imports; make format applies what ruff can"
 	@echo "make docs      write the generated parts of the documents"
 	@echo "make lock      resolve requirements/*.txt again; UPGRADE=--upgrade takes newer versions"

@@ -70,8 +70,8 @@ def _slowest_provider(figures: Figures) -> float | None:
 def _growth(figures: Figures) -> float | None:
     """Return the peak at the most invoices over what that at the fewest allows."""
     few, many = "W6-10k", "W6-1M"
-    if not (figures.has(few) and figures.has(many)):
-        return None
+    if not (figures.has(few) and figures.has(many)) or figures.count(many) < _BY_KEY[many].count:
+        return None  # of few, what the tap has at its start hides what it keeps of each
     more = figures.count(many) - figures.count(few)
     return _peak(figures, many) / (1.1 * _peak(figures, few) + _BYTES_AN_INVOICE * more)
 

@@ -18,6 +18,10 @@ BARE = ("bare-1", "bare-16", "bare-64")
 ALL = ("tap", "plain", *PEERS, "requests", *BARE)
 LATE = ("tap", "tap-64", "plain", *PEERS, *BARE)
 """Where requests take time, and so many at once help."""
+_QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), "plain", "bare-1", "bare-16")
+"""Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
+_QUICK_AND_LATE = ("tap", "bare-16")
+_SMALL = 0.1
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,13 @@ class Workload:
     def scaled(self, factor: float) -> Workload:
         """Return the same with fewer invoices."""
         return replace(self, count=max(1, round(self.count * factor)))
+
+    def smoke(self) -> Workload:
+        """Return the same for a quick look: smaller, or where requests take time, for those that have 16 at once."""
+        is_late = self.milliseconds > 0 and self.kind != "all"
+        wanted = _QUICK_AND_LATE if is_late else _QUICK
+        work = replace(self, contenders=tuple(name for name in self.contenders if name in wanted))
+        return work if is_late else work.scaled(_SMALL)
 
 
 _W5 = ("tap", *(f"tap-{provider}" for provider in PROVIDERS))
