@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ import pytest
 from tap_invoices.auth import TokenAuth
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
-from tests import faulty
+from tests import faulty, forked
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 """The providers' clock: a month after the last invented invoice."""
@@ -123,15 +122,8 @@ def run_tap(tmp_path):
 
     def run(*arguments, **variables):
         words = [word if isinstance(word, str) else _written(tmp_path, word) for word in arguments]
-        return subprocess.run(  # noqa: S603
-            [*faulty.COMMAND, *words],
-            cwd=tmp_path,
-            env=faulty.environment(**variables),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=faulty.PATIENCE,
-            check=False,
-        )
+        environment = faulty.environment(**variables)
+        return forked.run([*faulty.COMMAND, *words], cwd=tmp_path, env=environment, timeout=faulty.PATIENCE)
 
     return run
 

@@ -12,10 +12,12 @@ from collections import Counter
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jsonschema import Draft7Validator
 
+from tap_invoices.airbyte import child
 from tap_invoices.airbyte.catalog import airbyte_stream, select, singer_state, sync_modes
 from tap_invoices.airbyte.cli import main
 from tap_invoices.airbyte.messages import SourceError
@@ -23,6 +25,7 @@ from tap_invoices.airbyte.spec import connection_specification, tap_config
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.settings import json_schema
+from tests import forked
 from tests.faulty import DOCUMENTS, STREAMS, environment, settings
 
 SOURCE = [sys.executable, "-m", "tap_invoices.airbyte"]
@@ -37,8 +40,9 @@ def box():
 
 
 @pytest.fixture
-def source(tmp_path, capfdbinary):
+def source(tmp_path, capfdbinary, monkeypatch):
     """Run a command with its files, and return what it says."""
+    monkeypatch.setattr(child, "subprocess", SimpleNamespace(Popen=forked.Process, PIPE=subprocess.PIPE))
 
     def run(command, code=0, **files):
         with pytest.raises(SystemExit) as ended:

@@ -25,7 +25,7 @@ from tap_invoices.pool import Pool
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.spool import AbandonedError, Spool
 from tap_invoices.tap import TapInvoices
-from tests import faulty
+from tests import faulty, forked
 from tests.conftest import NOW
 from tests.faulty import PATIENCE, until
 
@@ -117,7 +117,7 @@ def test_a_slow_reader_gets_whole_lines(tmp_path):
     with Sandbox(invoices=300) as box:
         config = tmp_path / "config.json"
         config.write_text(json.dumps(box.config()))
-        process = subprocess.Popen(  # noqa: S603
+        process = forked.Process(
             [*faulty.COMMAND, "--config", str(config)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -29,6 +29,7 @@ from tap_invoices.state import Bookmark
 from tap_invoices.stream import InvoiceStream
 from tap_invoices.tap import TapInvoices
 from tap_invoices.writer import BufferedWriter
+from tests import forked
 from tests.conftest import NOW
 from tests.faulty import (
     FOLLOWERS,
@@ -71,12 +72,10 @@ def box():
 class Tap:
     """A tap as a process, with a reader that takes its lines as they come."""
 
-    def __init__(self, folder, config, state=None, *, streams=SELECTED, reads=True):
+    def __init__(self, folder, config, state=None, *, streams=SELECTED, reads=True, start=forked.Process):  # noqa: PLR0913
         folder.mkdir(exist_ok=True)
         arguments = command(folder, config, state or None, streams=streams)
-        self.process = subprocess.Popen(  # noqa: S603
-            arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        self.process = start(arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines, self.errors = [], []
         self.on_line = lambda _number: None
         self.threads = [threading.Thread(target=self._collect, args=(self.process.stderr, self.errors))]
@@ -227,7 +226,7 @@ def test_a_signal_while_the_pipe_is_full_tears_no_line(tmp_path, monkeypatch, un
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with Sandbox(invoices=400) as box:
         box.now = NOW
-        tap = Tap(tmp_path, settings(box, "ibana"), streams=["ibana_invoices"], reads=False)
+        tap = Tap(tmp_path, settings(box, "ibana"), streams=["ibana_invoices"], reads=False, start=subprocess.Popen)
         stdout = tap.process.stdout
         until(lambda: in_pipe(stdout) >= 60_000)
         time.sleep(0.5)  # now it waits to write; on a slow machine it may not, and all is well

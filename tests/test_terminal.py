@@ -9,7 +9,6 @@ import pty
 import re
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import threading
@@ -23,7 +22,7 @@ from tap_invoices import live, logs, terminal
 from tap_invoices.ledger import Account
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
-from tests import faulty
+from tests import faulty, forked
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,.*\|")
@@ -93,7 +92,7 @@ def show(tmp_path):
         command = faulty.command(tmp_path, config, streams=streams)
         with (
             out.open("wb") as file,
-            subprocess.Popen(  # noqa: S603
+            forked.Process(
                 command, stdout=screen.theirs if stdout == "terminal" else file, stderr=screen.theirs, env=environment
             ) as process,
         ):
