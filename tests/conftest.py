@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -33,6 +34,14 @@ LONGEST = ("test_targets.py", "test_faults.py", "test_every_stream.py", "test_te
 def pytest_collection_modifyitems(items):
     """Begin with the longest files, so that none of them is left to run alone at the end."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _seldom_collected():
+    """Collect garbage as the command does, which is seldom: a tenth of the time is saved."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.fixture(autouse=True, scope="session")
