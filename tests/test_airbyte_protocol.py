@@ -370,8 +370,11 @@ def until_still(box):
 
 @pytest.mark.parametrize(
     ("send", "number"),
-    [(os.kill, signal.SIGTERM), (os.kill, signal.SIGINT), (os.killpg, signal.SIGINT)],
-    ids=["SIGTERM", "SIGINT", "Ctrl-C"],
+    [
+        pytest.param(os.kill, signal.SIGTERM, id="SIGTERM"),
+        pytest.param(os.killpg, signal.SIGINT, id="Ctrl-C"),
+        pytest.param(os.kill, signal.SIGINT, id="SIGINT", marks=pytest.mark.slow),
+    ],
 )
 def test_stop_tells_the_state_of_what_was_read(box, start, send, number):
     """As the platform cancels a sync: what came is counted, and the stream is not called complete."""
@@ -394,8 +397,17 @@ def test_stop_tells_the_state_of_what_was_read(box, start, send, number):
     )
 
 
-@pytest.mark.parametrize("command", ["check", "discover", "read"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("check", signal.SIGTERM),
+        ("discover", signal.SIGINT),
+        ("read", signal.SIGTERM),
+        pytest.param("check", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("discover", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("read", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_stop_before_there_is_a_tap_leaves_no_settings(box, start, command, number):
     """The settings are on the disk, and the process that is to read them is about to start."""
     files = {"config": settings(box, "matas")}
@@ -418,7 +430,13 @@ def test_a_reader_that_leaves_ends_it_quietly(start):
         assert (process.wait(20), process.stderr.read()) == (141, b"")
 
 
-@pytest.mark.parametrize("refused", [None, "ibana_invoices"], ids=["nothing else failed", "another stream failed"])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param("ibana_invoices", id="another stream failed"),
+        pytest.param(None, id="nothing else failed", marks=pytest.mark.slow),
+    ],
+)
 def test_a_tap_that_is_killed_in_the_middle_of_a_line(start, refused):
     """As by a machine without memory: what was read is told, and what broke off, and why."""
     with Sandbox(invoices=2000) as box:
