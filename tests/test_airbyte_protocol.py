@@ -421,7 +421,7 @@ def test_stop_before_there_is_a_tap_leaves_no_settings(box, start, command, numb
 
 def test_a_reader_that_leaves_ends_it_quietly(start):
     """Also while the tap waits to write to the source, and the source to write to the reader."""
-    with Sandbox(invoices=2000) as box:
+    with Sandbox(invoices=600) as box:
         catalog = configured(["exsited_invoices", "ibana_invoices"])
         process = start(*SOURCE, "read", config=settings(box, "exsited", "ibana"), catalog=catalog)
         assert any(b'"RECORD"' in line for line in process.stdout)
@@ -439,7 +439,7 @@ def test_a_reader_that_leaves_ends_it_quietly(start):
 )
 def test_a_tap_that_is_killed_in_the_middle_of_a_line(start, refused):
     """As by a machine without memory: what was read is told, and what broke off, and why."""
-    with Sandbox(invoices=2000) as box:
+    with Sandbox(invoices=600) as box:
         if refused:
             box.faults.add(provider="ibana", times=None, action={"status": 403})
         streams = ["ibana_invoices", "matas_invoices", "matas_invoice_details"]
@@ -452,7 +452,7 @@ def test_a_tap_that_is_killed_in_the_middle_of_a_line(start, refused):
         assert (process.wait(20), process.stderr.read()) == (1, b"")
     messages = Messages(lines)
     broken = "matas_invoices" if refused else "ibana_invoices"
-    assert 0 < messages.records[broken] < 2000
+    assert 0 < messages.records[broken] < 600
     assert messages.counted == messages.records
     assert [messages.statuses(name)[-1] for name in streams] == ["INCOMPLETE"] * 3
     assert messages.errors[-1]["failure_type"] == "system_error"

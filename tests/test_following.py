@@ -711,6 +711,7 @@ def test_failures_of_two_kinds_end_nothing(box, sync):
     assert len(done.bookmark(DETAILS)["failed"]) == 25
 
 
+@pytest.mark.slow
 def test_beyond_500_failed_ids_the_bookmark_stays_before_the_earliest(sync):
     with Sandbox(invoices=540) as box:
         box.now = NOW
