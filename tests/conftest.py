@@ -36,6 +36,19 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
+def crossed(longer, shorter, times=1, possible=lambda _one, _other: True):
+    """Return all pairs of values that are possible. So many of each one are in every run, so that no value is left out;
+    the others are long forms.
+    """
+    pairs = []
+    for number, one in enumerate(longer):
+        fitting = [other for other in shorter if possible(one, other)]
+        for place, other in enumerate(fitting):
+            is_long = (place - number) % len(fitting) >= times
+            pairs.append(pytest.param(one, other, marks=pytest.mark.slow if is_long else ()))
+    return pairs
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _seldom_collected():
     """Collect garbage as the command does, which is seldom: a tenth of the time is saved."""
