@@ -28,7 +28,24 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("wild", parent=hypothesis.settings.get_profile("steady"), derandomize=False)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
-LONGEST = ("test_targets.py", "test_faults.py", "test_every_stream.py", "test_terminal.py", "test_verbatim.py")
+LONGEST = (
+    "test_targets.py",
+    "test_following.py",
+    "test_airbyte_protocol.py",
+    "test_crash.py",
+    "test_faults.py",
+    "test_documents.py",
+    "test_covage.py",
+    "test_completeness.py",
+    "test_every_state.py",
+    "test_paging.py",
+    "test_moving.py",
+)
+
+
+def pytest_configure(config):
+    """Keep xdist from another order, by the number of a file's tests, which says little of their time."""
+    config.option.loadscopereorder = False
 
 
 def pytest_collection_modifyitems(items):
