@@ -494,14 +494,14 @@ def test_no_state_covers_what_its_batch_file_does_not_tell_of_yet(monkeypatch, t
 
 @pytest.mark.parametrize("stream", ["exsited_invoice_details", "matas_invoice_details", "i3dnet_invoice_details"])
 def test_where_the_order_allows_state_comes_on_the_way(stream, monkeypatch):
-    monkeypatch.setattr(InvoiceStream, "STATE_MSG_FREQUENCY", 20)
-    with Sandbox(invoices=240) as box:
+    monkeypatch.setattr(InvoiceStream, "STATE_MSG_FREQUENCY", 50)
+    with Sandbox(invoices=600) as box:
         box.now = NOW
         config = settings(box, stream.partition("_")[0])
         run = sync(config, streams=[stream])
         marks = [mark for mark, _, _ in emitted_before_state(run, stream)]
         assert marks == sorted(marks)
-        assert run.account(stream).emitted == 240
+        assert run.account(stream).emitted == 600
         if stream == "exsited_invoice_details":
             assert len(set(marks)) >= 4, "it moves while the stream runs"
 
