@@ -14,7 +14,7 @@ from pathlib import Path
 from tools import examples, tables
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(ROOT.glob("docs/*.md")))
+PAGES = (*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(ROOT.glob("docs/**/*.md")))
 
 _PARTS: dict[str, Callable[..., str]] = {
     "demo": examples.demo_table,

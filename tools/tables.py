@@ -64,7 +64,7 @@ def providers() -> str:
     for provider in PROVIDERS:
         doc = sys.modules[provider.streams[0].__module__].__doc__ or ""
         how = " ".join(doc.partition("\n\n")[0].split()).partition(": ")[2]
-        rows.append((f"[{provider.title}](docs/{provider.name}.md)", code(provider.name), how))
+        rows.append((f"[{provider.title}](docs/providers/{provider.name}.md)", code(provider.name), how))
     return table(("provider", "its settings", "how it is read"), rows)
 
 
@@ -73,7 +73,7 @@ def streams(provider: str | None = None) -> str:
     chosen = [provider_named(provider)] if provider else PROVIDERS
     rows = [
         (
-            f"[`{name_of(stream)}`]({'' if provider else f'docs/{each.name}.md'}#{name_of(stream)})",
+            f"[`{name_of(stream)}`]({'' if provider else f'docs/providers/{each.name}.md'}#{name_of(stream)})",
             code(endpoint_of(stream)),
             ", ".join(code(key) for key in stream.primary_keys),
             f"INCREMENTAL on {code(stream.replication_key)}" if stream.replication_key else "FULL_TABLE",
