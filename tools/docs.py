@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = (*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(ROOT.glob("docs/**/*.md")))
 
 _PARTS: dict[str, Callable[..., str]] = {
-    "demo": examples.demo_table,
+    "demo": examples.demo_end,
     "fields": tables.fields,
     "joins": tables.joins,
     "ledger": examples.ledger,

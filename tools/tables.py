@@ -73,7 +73,7 @@ def streams(provider: str | None = None) -> str:
     chosen = [provider_named(provider)] if provider else PROVIDERS
     rows = [
         (
-            f"[`{name_of(stream)}`]({'' if provider else f'docs/providers/{each.name}.md'}#{name_of(stream)})",
+            f"[`{name_of(stream)}`]({'' if provider else f'providers/{each.name}.md'}#{name_of(stream)})",
             code(endpoint_of(stream)),
             ", ".join(code(key) for key in stream.primary_keys),
             f"INCREMENTAL on {code(stream.replication_key)}" if stream.replication_key else "FULL_TABLE",
