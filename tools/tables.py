@@ -21,6 +21,8 @@ Schema = Mapping[str, Any]
 Stream = type[InvoiceStream]
 Fields = dict[str, tuple[str, str]]
 """Path of a field, as in ``lines[].tax.amount`` → its type and description."""
+_MOST_NESTED = 8
+"""More nested fields than this are folded away on a stream's page."""
 
 
 def streams_of(provider: Provider) -> list[Stream]:
@@ -197,6 +199,16 @@ def _difference(earlier: str, base: Fields, own: Fields, same: set[str]) -> str:
 
 
 def _field_table(found: Fields) -> str:
+    """Return the fields as a table; those inside of others fold away where they are many."""
+    nested = {path: told for path, told in found.items() if "." in path}
+    if len(nested) <= _MOST_NESTED:
+        return _rows(found)
+    top = {path: told for path, told in found.items() if path not in nested}
+    folded = f"<details>\n<summary>{len(nested)} nested fields</summary>\n\n{_rows(nested)}\n\n</details>"
+    return f"{_rows(top)}\n\n{folded}" if top else folded
+
+
+def _rows(found: Fields) -> str:
     return table(("field", "type", "what it is"), ((code(path), kind, text) for path, (kind, text) in found.items()))
 
 
