@@ -1,4 +1,4 @@
-"""The parts of the documents that show what the tap writes: real runs against a sandbox whose clock stands still."""
+"""Writes what the tap writes, from real runs against a sandbox whose clock stands still."""
 
 from __future__ import annotations
 

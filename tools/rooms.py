@@ -1,4 +1,4 @@
-"""The part of the architecture page that lists the package: its rooms, their files, and what each says of itself."""
+"""Writes the package's layers, rooms and files, with the first line of each file's docstring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of the documents that say what the code says: settings, streams and fields, as Markdown tables."""
+"""Writes settings, streams and fields as Markdown tables, from the code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_NESTED = 8
 
 
 def streams_of(provider: Provider) -> list[Stream]:
-    """Return a provider's streams, each list before those that follow it."""
+    """Return a provider's streams, each list before its children."""
     return list(provider.streams)
 
 
@@ -117,7 +117,7 @@ def _joins() -> Iterator[tuple[str, str, str]]:
 
 
 def picture() -> str:
-    """Return which stream follows which list, by which of its fields, and what joins beside that, as a flow chart."""
+    """Return parents and children, and what joins beside that, as a flow chart."""
     lines = ["```mermaid", "flowchart LR"]
     for provider in PROVIDERS:
         lines.append(f'  subgraph {provider.name}["{provider.title}"]')
