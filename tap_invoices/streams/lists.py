@@ -18,7 +18,7 @@ from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page, Paginator
 from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.bookmark import is_due
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.paging.keys import KeySet
+    from tap_invoices.streams.services import Row
 
 
 UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
@@ -159,7 +160,7 @@ class PagedStream(InvoiceStream):
         asked: dict[Any, Future[Page]] = {}
         while not paginator.finished:
             token = paginator.current_value
-            later = paginator.ahead(self.connection.pool.size - 1) if ahead else []
+            later = paginator.ahead(self.client.workers.size - 1) if ahead else []
             for stale in asked.keys() - {token, *later}:
                 asked.pop(stale).cancel()
             page = self._fetch_ahead(token, later, asked, context)
@@ -173,7 +174,7 @@ class PagedStream(InvoiceStream):
         if later:
             for each in (token, *later):
                 if each not in asked:
-                    asked[each] = self.connection.pool.submit(self.fetch_page, each, context)
+                    asked[each] = self.client.workers.submit(self.fetch_page, each, context)
         return asked.pop(token).result() if token in asked else self.fetch_page(token, context)
 
     def _came(self, row: Row, earlier: list[KeySet]) -> bool:

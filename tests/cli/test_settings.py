@@ -10,7 +10,9 @@ from copy import deepcopy
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.airbyte.spec import connection_specification
 from tap_invoices.config.environment import Environment
+from tap_invoices.providers import PROVIDERS as ALL
 from tap_invoices.tap import TapInvoices
 from tests.support.run import DOCUMENTS, PROVIDERS, own_signals
 
@@ -84,14 +86,14 @@ def test_all_providers_can_be_on():
     }.items(),
 )
 def test_defaults(provider, defaults):
-    settings = tap({provider: GOOD[provider]}).connections[provider].settings
+    settings = tap({provider: GOOD[provider]}).clients[provider].config
     assert {name: settings[name] for name in defaults} == defaults
 
 
 @pytest.mark.parametrize("lookback", [{"lookback_days": 7}, {"lookback_days": 9, "matas": {"lookback_days": 7}}])
 def test_a_provider_s_own_lookback_comes_before_the_common_one(lookback):
     config = {**lookback, "matas": {**GOOD["matas"], **lookback.get("matas", {})}}
-    assert tap(config).connections["matas"].settings["lookback_days"] == 7
+    assert tap(config).clients["matas"].config["lookback_days"] == 7
 
 
 def test_the_default_timeout_is_a_minute():
@@ -204,6 +206,11 @@ def test_unknown_settings_are_refused_by_name(config, words):
         ({"lookback_days": True}, "lookback_days"),
         ({"request_timeout": 0}, "request_timeout"),
         ({"request_timeout": "60"}, "request_timeout"),
+        ({"request_timeout": float("nan")}, "request_timeout"),
+        ({"requests_per_second": 1_000_001}, "requests_per_second"),
+        ({"matas": {**GOOD["matas"], "requests_per_second": 0}}, "matas.requests_per_second"),
+        ({"on_short": 5}, "on_short"),
+        ({"on_short": ""}, "on_short"),
         ({"user_agent": 1}, "user_agent"),
         ({"user_agent": "two\nlines"}, "user_agent"),
         ({"allow_http": "yes"}, "allow_http"),
@@ -282,6 +289,21 @@ def test_the_first_twenty_faults_are_told_and_the_others_counted():
     lines = faults({**MATAS, **{f"unknown_{number}": number for number in range(25)}})
     assert len(lines) == 21
     assert lines[-1] == "and 5 more faults in the settings"
+
+
+def test_a_limit_is_declared_once_and_every_form_of_the_settings_has_it():
+    """The JSON schema is what --about and the Hub's definition are made of."""
+    forms = (TapInvoices.config_jsonschema, connection_specification(ALL))
+    for top, ibana, documents in (
+        (form["properties"], *(form["properties"][name]["properties"] for name in ("ibana", "documents")))
+        for form in forms
+    ):
+        assert (ibana["page_size"]["minimum"], ibana["page_size"]["maximum"]) == (1, 100)
+        assert (top["lookback_days"]["minimum"], ibana["lookback_days"]["minimum"]) == (0, 0)
+        assert top["request_timeout"]["exclusiveMinimum"] == 0
+        assert (top["on_short"]["enum"], documents["mode"]["enum"]) == (["fail", "warn"], ["files", "inline"])
+        assert top["user_agent"]["pattern"] == ibana["token"]["pattern"]
+        assert (top["max_connections"]["default"], ibana["max_connections"].get("default")) == (8, None)
 
 
 TEXTS = [
@@ -448,7 +470,8 @@ def test_single_quotes_in_a_dotenv_file_keep_what_is_in_them(environment, tmp_pa
 
 
 def environment_of_dotenv():
-    return Environment("TAP_INVOICES_").settings(TapInvoices.config_jsonschema)
+    dotenv, _ = Environment("TAP_INVOICES_").sources(TapInvoices.config_jsonschema)
+    return dotenv
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
@@ -476,8 +499,8 @@ def test_a_quote_that_is_missing_in_a_dotenv_file_is_told_with_its_line(environm
     assert "secret" not in line
 
 
-def test_a_dotenv_file_may_begin_with_a_byte_order_mark(environment, tmp_path):
-    environment("LOOKBACK_DAYS", "3")
+@pytest.mark.usefixtures("environment")
+def test_a_dotenv_file_may_begin_with_a_byte_order_mark(tmp_path):
     (tmp_path / ".env").write_text("TAP_INVOICES_MATAS_TOKEN=t0ken\n", encoding="utf-8-sig")
     assert environment_of_dotenv()["matas"] == {"token": "t0ken"}
 
@@ -485,11 +508,11 @@ def test_a_dotenv_file_may_begin_with_a_byte_order_mark(environment, tmp_path):
 @pytest.mark.parametrize(
     ("value", "number"), [("4.0", 4), ("1e+06", 1_000_000), ("7\n", 7), ("1e400", None), ("4.5", None), ("NaN", None)]
 )
-@pytest.mark.parametrize("name", ["MAX_CONNECTIONS", "IBANA_PAGE_SIZE", "LOOKBACK_DAYS", "MAX_RETRY_SECONDS"])
+@pytest.mark.parametrize("name", ["MAX_CONNECTIONS", "COVAGE_PAGE_SIZE", "LOOKBACK_DAYS", "MAX_RETRY_SECONDS"])
 def test_whole_numbers_may_be_written_with_a_fraction_or_an_exponent(environment, name, value, number):
     environment("MATAS_TOKEN", "t0ken")
     environment(name, value)
-    setting = name.lower().replace("ibana_", "ibana.")
+    setting = name.lower().replace("covage_", "covage.")
     if number is None:
         [line] = faults(parse_env_config=True)
         assert f"`{setting}` must be a whole number" in line

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
 from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
-from tap_invoices.http.session import Connection
+from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
@@ -90,24 +90,24 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
 def test_all_providers_are_asked_as_soon_as_one_stream_is_read(box):
     with faulty.own_signals():
         tap = TapInvoices(config=box.config())
-    next(iter(tap.sync.read(tap.streams["covage_invoices"])))
+    next(iter(tap.sync.read("covage_invoices")))
     until(lambda: {request.provider for request in box.requests} == set(faulty.PROVIDERS))
     for stream in tap.streams.values():
         if stream.selected and stream.name != "covage_invoices":
-            list(tap.sync.read(stream))
+            list(tap.sync.read(stream.name))
     tap.close()
 
 
-def test_connections_are_made_once_and_in_the_main_thread(box, monkeypatch):
+def test_clients_are_made_once_and_in_the_main_thread(box, monkeypatch):
     """With session and sign-in: what two threads make at the same time has two tokens, and a pace of its own."""
-    made, make = [], Connection.__init__
+    made, make = [], Client.__init__
 
-    def noted(connection, provider, *rest):
-        made.append((provider.name, threading.current_thread()))
-        make(connection, provider, *rest)
-        assert {"session", "auth"} <= vars(connection).keys()
+    def noted(client, portal, *rest):
+        made.append((portal.name, threading.current_thread()))
+        make(client, portal, *rest)
+        assert {"session", "auth"} <= vars(client).keys()
 
-    monkeypatch.setattr(Connection, "__init__", noted)
+    monkeypatch.setattr(Client, "__init__", noted)
     run = faulty.sync(faulty.settings(box))
     assert not run.failures
     assert sorted(name for name, _ in made) == sorted(faulty.PROVIDERS)
@@ -229,8 +229,8 @@ def test_a_sync_is_whole_without_room_for_temporary_files(box, sync, monkeypatch
     config = {**box.config(), "documents": {"mode": "inline"}}
     usual = sync(config, select="*")
     monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (1000,))
-    for name in ("due._MEMORY", "follow._MEMORY", "documents._IN_MEMORY"):
-        monkeypatch.setattr(f"tap_invoices.{name}", 1000)
+    for name in ("pending._MEMORY", "children._MEMORY", "documents._IN_MEMORY"):
+        monkeypatch.setattr(f"tap_invoices.streams.{name}", 1000)
     monkeypatch.setattr("tap_invoices.streams.documents.tempfile.SpooledTemporaryFile", lambda _: io.BytesIO())
     done = sync(config, select="*")
     assert not done.failures

@@ -13,13 +13,14 @@ import yaml
 from tap_invoices import counts
 from tap_invoices.concurrency import spill_queue as queue
 from tap_invoices.config import validation as validate
+from tap_invoices.config import values
 from tap_invoices.config.environment import Environment
+from tap_invoices.counts import Counts
 from tap_invoices.http import session as connection
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import bookmark as state
 from tap_invoices.streams import failures
 from tap_invoices.streams.children import ChildStream
-from tap_invoices.streams.ledger import Counts
 from tap_invoices.tap import TapInvoices
 from tools import docs, rooms
 
@@ -162,7 +163,8 @@ def test_settings_of_the_environment_are_valid(tmp_path, monkeypatch):
     lines = [line.strip() for line in text.replace("…", "example.com").splitlines()]
     (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    given = Environment("TAP_INVOICES_").settings(all_settings())
+    dotenv, variables = Environment("TAP_INVOICES_").sources(all_settings())
+    given = values.lay(PROVIDERS, (dotenv, variables))
     assert validate.problems(all_settings(), given, PROVIDERS) == []
     assert sum(line.startswith("TAP_INVOICES_") for line in lines) == len(given["covage"])
     loaders = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))["plugins"]["loaders"]

@@ -13,7 +13,8 @@ import pytest
 from tap_invoices.einvoice import tax
 from tap_invoices.einvoice.model import invoice, invoice_lines, line
 from tap_invoices.einvoice.reading import read
-from tap_invoices.sandbox.einvoice import EInvoice, Line, einvoice_pdf
+from tap_invoices.sandbox.einvoice import EInvoice, Line
+from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
 from tests.support.run import PATIENCE, ROOT
 from tests.support.ubl import to_ubl
 

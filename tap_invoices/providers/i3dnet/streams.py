@@ -14,8 +14,8 @@ from tap_invoices import times
 from tap_invoices.errors import GoneError, PagingError
 from tap_invoices.http.auth import HeaderAuth
 from tap_invoices.paging.offset import OffsetPaginator, Window
-from tap_invoices.providers.base import Provider, page_size, secret, text
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.providers.base import Provider, in_header, page_size, secret, text
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.details import DetailStream
 from tap_invoices.streams.documents import DocumentStream
@@ -24,8 +24,9 @@ from tap_invoices.streams.lists import PagedListStream
 if TYPE_CHECKING:
     from singer_sdk.streams.rest import HTTPRequest, PageContext
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
     from tap_invoices.paging.base import Page
+    from tap_invoices.streams.services import Row
 
 _RANGE_BY_DEFAULT = 25
 """Rows that the server sends when it sees no range."""
@@ -163,8 +164,8 @@ class InvoiceDocuments(I3dnetItem, DocumentStream):
     path = "/v3/account/invoice/{id}/pdf"
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> HeaderAuth:
-    return HeaderAuth("PRIVATE-TOKEN", settings["token"])
+def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> HeaderAuth:
+    return HeaderAuth("PRIVATE-TOKEN", config["token"])
 
 
 I3DNET = Provider(
@@ -172,7 +173,7 @@ I3DNET = Provider(
     title="i3D.net",
     docs="https://docs.i3d.net/api-references/general/billing",
     settings=(
-        secret("token", "API key from the control panel."),
+        in_header(secret("token", "API key from the control panel.")),
         text("api_url", "Root of the API.", "https://api.i3d.net"),
         page_size("Invoices to ask for at once.", 100),
     ),

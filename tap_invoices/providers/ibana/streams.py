@@ -14,13 +14,13 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
 from tap_invoices.paging.offset import PageNumberPaginator, Window
-from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.base import Provider, in_header, page_size, secret, text
 from tap_invoices.streams.lists import PagedListStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
     from tap_invoices.paging.base import Page
 
 
@@ -75,8 +75,8 @@ class Invoices(PagedListStream):
         return body["data"], meta.get("itemCount"), more
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:
-    return BearerAuth(settings["token"])
+def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> BearerAuth:
+    return BearerAuth(config["token"])
 
 
 IBANA = Provider(
@@ -85,8 +85,8 @@ IBANA = Provider(
     docs="https://docs.ibana.io/api-reference/invoice/get-invoices",
     settings=(
         text("api_url", "Root of the API, as ibana gives it to you, without /v1.", required=True),
-        secret("token", "API token."),
-        page_size("Invoices to ask for at once, at most 100.", 100, at_most=100),
+        in_header(secret("token", "API token.")),
+        page_size("Invoices to ask for at once, at most 100.", 100, maximum=100),
     ),
     lookback_days=1,
     permission="ask ibana to let the token read invoices",

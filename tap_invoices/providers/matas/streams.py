@@ -13,15 +13,16 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
-from tap_invoices.providers.base import Provider, secret, text
+from tap_invoices.providers.base import Provider, in_header, secret, text
 from tap_invoices.streams.arrays import SinglePageList
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.details import DetailStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
+    from tap_invoices.streams.services import Row
 
 
 class MatasStream(InvoiceStream):
@@ -29,7 +30,6 @@ class MatasStream(InvoiceStream):
 
     provider = "matas"
     zone = ZoneInfo("Europe/Amsterdam")
-    redirect_is_sign_in = True
 
 
 class Invoices(MatasStream, SinglePageList):
@@ -68,8 +68,8 @@ def _is_negative(amount: Any) -> bool:
     return str(amount).lstrip().startswith("-")
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:
-    return BearerAuth(settings["token"])
+def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> BearerAuth:
+    return BearerAuth(config["token"])
 
 
 MATAS = Provider(
@@ -77,11 +77,12 @@ MATAS = Provider(
     title="Matas",
     docs="https://matas.nl/docs/invoices",
     settings=(
-        secret("token", "Personal access token from the Matas Extranet, with the scope Invoices."),
+        in_header(secret("token", "Personal access token from the Matas Extranet, with the scope Invoices.")),
         text("api_url", "Root of the API.", "https://api.matas.nl/api"),
     ),
     lookback_days=40,
     permission="give the token the scope `Invoices` in the Matas Extranet",
     sign_in=_sign_in,
     streams=(Invoices, InvoiceDetails),
+    redirect_is_sign_in=True,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import SchemaDirectory
 
 if TYPE_CHECKING:
-    from tap_invoices.streams.base import InvoiceStream
+    from singer_sdk import Stream
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = _PACKAGE / "schemas"
@@ -17,6 +17,6 @@ SCHEMAS_DIR = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "schemas"
 SCHEMAS = SchemaDirectory(SCHEMAS_DIR)
 
 
-def schema_of(stream: type[InvoiceStream]) -> dict[str, Any]:
+def schema_of(stream: type[Stream]) -> dict[str, Any]:
     """Return the schema that a stream of this class has."""
-    return dict(SCHEMAS.get_schema(str(stream.name), key_properties=stream.primary_keys))  # type: ignore[misc]
+    return dict(SCHEMAS.get_schema(str(stream.name), key_properties=stream.primary_keys))  # type: ignore[arg-type, misc]
