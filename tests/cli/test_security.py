@@ -127,9 +127,9 @@ def test_wrong_credentials_are_not_shown(box, tmp_path, status):
 def test_an_uncaught_error_shows_no_secret(box, tmp_path):
     """A stream map of the user's own that fails, with the secrets in the error's text, also those of the sign-in."""
     program = (
-        "import sys; from tap_invoices import stream, __main__\n"
-        "def fail(self, *_): raise RuntimeError(f'with {dict(self.config)!r} and {vars(self.authenticator)!r}')\n"
-        "stream.InvoiceStream.post_process = fail\n"
+        "import sys; from tap_invoices import __main__; from tap_invoices.streams import base\n"
+        "def fail(self, *_): raise RuntimeError(f'with {dict(self.config)!r} and {vars(self.client.auth)!r}')\n"
+        "base.InvoiceStream.post_process = fail\n"
         "__main__.main()\n"
     )
     Path(tmp_path, "fail.py").write_text(program, encoding="utf-8")

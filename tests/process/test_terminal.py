@@ -12,6 +12,7 @@ import struct
 import sys
 import termios
 import threading
+import time
 from contextlib import nullcontext, redirect_stdout
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -203,7 +204,7 @@ def test_retries_and_waits_are_told(box, watch, monkeypatch):
     told = re.compile(r"ibana_invoices .* waits [3-6]\d s, 1 retries")
     sleep = Mock(side_effect=lambda _: faulty.until(lambda: told.search(watch.screen.text)))
     monkeypatch.setattr("tap_invoices.http.retry.FIRST_WAIT", 50)
-    monkeypatch.setattr("backoff._sync.time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("tap_invoices.http.retry.time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
     box.faults.add(provider="ibana", action={"status": 503})
     screen = watch(faulty.settings(box, "ibana"))
     assert sleep.call_count == 1

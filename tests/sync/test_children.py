@@ -568,7 +568,7 @@ def test_the_other_items_of_a_failing_one_come(box, sync, stream, first_item, bo
     assert {item(stream, record) for record in done.records[stream]} == set(due(stream, book)) - {first_item}
 
 
-@pytest.mark.parametrize("module", ["details", "listing"])
+@pytest.mark.parametrize("module", ["details", "lists"])
 def test_what_nobody_thought_of_in_one_item_fails_alone_and_tells_no_data(box, sync, caplog, monkeypatch, module):
     def fail(body):
         if b"iban" in body:
@@ -576,8 +576,8 @@ def test_what_nobody_thought_of_in_one_item_fails_alone_and_tells_no_data(box, s
         return decode(body)
 
     caplog.set_level("DEBUG")
-    monkeypatch.setattr(f"tap_invoices.{module}.decode", fail)
-    stream = {"details": "exsited_invoice_details", "listing": "exsited_order_invoices"}[module]
+    monkeypatch.setattr(f"tap_invoices.streams.{module}.decode", fail)
+    stream = {"details": "exsited_invoice_details", "lists": "exsited_order_invoices"}[module]
     first_item, *others = due(stream, box.book("exsited"))
     box.faults.add(path=hit(stream, first_item), times=None, action={"status": 200, "body": '{"iban": "NL02"}'})
     done = sync(settings(box, stream), select=[stream])
