@@ -19,6 +19,7 @@ from tap_invoices.cli.redact import mask
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sandbox.providers import PROVIDERS
 from tests.conftest import NOW
+from tests.support import forked
 from tests.support.run import COMMAND, PATIENCE, ROOT, STREAMS, environment, process, settings, sync
 from tests.sync.test_faults import PASSING
 
@@ -156,15 +157,8 @@ def test_about_and_refused_settings_show_no_value(box, tmp_path):
     done = process(tmp_path, wrong)
     assert done.returncode == 1
     assert not leaks(done.stdout + done.stderr)
-    about = subprocess.run(  # noqa: S603
-        [*COMMAND, "--about", "--config", str(tmp_path / "config.json")],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    arguments = [*COMMAND, "--about", "--config", str(tmp_path / "config.json")]
+    about = forked.run(arguments, cwd=ROOT, env=environment(), timeout=PATIENCE)
     assert not leaks(about.stdout + about.stderr)
 
 

@@ -9,7 +9,6 @@ import pty
 import re
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import threading
@@ -25,6 +24,7 @@ from tap_invoices.cli import progress as terminal
 from tap_invoices.counts import Counts, Doubling, Outcome
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
+from tests.support import forked
 from tests.support import run as faulty
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -95,7 +95,7 @@ def show(tmp_path):
         command = faulty.command(tmp_path, config, streams=streams)
         with (
             out.open("wb") as file,
-            subprocess.Popen(  # noqa: S603
+            forked.Process(
                 command, stdout=screen.theirs if stdout == "terminal" else file, stderr=screen.theirs, env=environment
             ) as process,
         ):
