@@ -76,8 +76,8 @@ class TapInvoices(CommandLineTap):
             given, unknown = settings.merge(given, environment.settings(schema)), environment.unknown(schema)
         self.failures: dict[str, str] = {}
         self.connections: dict[str, Connection] = {}
-        catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = settings.tidy(schema, given)
+        catalog = catalogs.read_catalog(catalog, _STREAMS, given.get("decimals"))
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self._state_writer = LastStateWriter(self.message_writer)
         for line in (*unknown, *validate.doubts(self.config)):

@@ -27,7 +27,7 @@ OWNER = "tap-invoices"
 
 _LOGO = "assets/logos/extractors/invoices.svg"
 _KINDS = {"start_date": "date_iso8601", "ca_bundle": "file", "requests_per_second": "integer"}
-_OPTIONS = {"on_short": ("fail", "warn"), "mode": ("files", "inline")}
+_OPTIONS = {"on_short": ("fail", "warn"), "decimals": ("number", "text"), "mode": ("files", "inline")}
 _TITLES = {provider.name: provider.title for provider in PROVIDERS}
 _OPEN = ("stream_maps", "faker_config")
 """Objects whose fields no form can list."""

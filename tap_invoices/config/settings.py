@@ -51,6 +51,11 @@ _TOP_LEVEL: tuple[Setting, ...] = (
         default="fail",
     ),
     Setting(
+        "decimals",
+        "How amounts, rates and quantities go out: number, or text for targets that keep numbers as doubles.",
+        default="number",
+    ),
+    Setting(
         "emit_activate_version_messages",
         "Tell the target, after each complete full-table read, to remove the rows that are gone.",
         th.BooleanType,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Where = tuple[str | int, ...]
 
-_CHOICES = {"on_short": ("fail", "warn"), "documents.mode": ("files", "inline")}
+_CHOICES = {"on_short": ("fail", "warn"), "decimals": ("number", "text"), "documents.mode": ("files", "inline")}
 _MOST = 1_000_000
 _WHOLE = {
     "lookback_days": (0, _MOST),
