@@ -84,8 +84,8 @@ class TapInvoices(CommandLineTap):
         self.clients: dict[str, Client] = {}
         self._client_class = client_class
         self.sync = Sync()
-        catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = values.tidy(schema, given)
+        catalog = catalogs.read_catalog(catalog, _STREAMS, given.get("decimals"))
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self._state_writer = LastStateWriter(self.message_writer)
         for line in (*unknown, *validate.doubts(self.config)):

@@ -195,7 +195,7 @@ MUTANTS = (
     Mutant("a year is a time of 1970", "times.py", "_LEAST_SECONDS, _MOST_SECONDS = 100_000_000,", "_LEAST_SECONDS, _MOST_SECONDS = 1,", "tests/unit/test_record.py"),
     Mutant("the clock of the last answer counts", "http/client.py", "if self._started_at is None:", "if True:", FOLLOWING),
     Mutant("days begin in UTC everywhere", "providers/matas/streams.py", '    zone = ZoneInfo("Europe/Amsterdam")\n', "", "tests/providers/test_matas.py"),
-    Mutant("amounts in maps are written as Python does", "streams/maps.py", 'return f"{value:f}"', "return str(value)", "tests/unit/test_record.py"),
+    Mutant("amounts in maps are written as Python does", "records/decimals.py", 'f"{number:f}" if is_short else str(number)', "str(number)", "tests/unit/test_record.py"),
     Mutant("links are followed", "providers/covage/streams.py", 'return parse_qs(urlsplit(next_page).query)["cursor"][0]',
            "return next_page", FAULTS),
 )  # fmt: skip

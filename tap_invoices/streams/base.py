@@ -18,10 +18,11 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.counts import Doubling
 from tap_invoices.records.conform import Conformer, Record
+from tap_invoices.records.decimals import with_text
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.outcome import EndingStream
-from tap_invoices.streams.schemas import SCHEMAS
+from tap_invoices.streams.schemas import SCHEMAS, schema_of
 
 if TYPE_CHECKING:
     from singer_sdk import Tap
@@ -33,6 +34,14 @@ STATE_SECONDS = 60.0
 """A STATE message goes out at least this often, where there is something new to say."""
 
 
+class _Schema(StreamSchema[str]):
+    """A stream's schema, with amounts as the setting `decimals` says."""
+
+    @override
+    def get_stream_schema(self, stream: Any, stream_class: type[Any]) -> dict[str, Any]:
+        return schema_of(stream_class, stream.config.get("decimals"))
+
+
 class InvoiceStream(EndingStream, ABC):
     """A stream of one provider."""
 
@@ -40,7 +49,7 @@ class InvoiceStream(EndingStream, ABC):
     replication_key: str | None = None
     zone: ClassVar[tzinfo] = UTC
     """Where the provider's days begin, and with them a start date without an offset."""
-    schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
+    schema: ClassVar[StreamSchema] = _Schema(SCHEMAS)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
 
     def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
@@ -54,19 +63,28 @@ class InvoiceStream(EndingStream, ABC):
 
     @cached_property
     def conformer(self) -> Conformer:
-        """Fits rows to the schema."""
-        return Conformer(self.schema, self.mask)
+        """Fits rows to the schema, amounts to numbers."""
+        return Conformer(schema_of(type(self)), self.mask)
+
+    @cached_property
+    def has_text_amounts(self) -> bool:
+        """Whether amounts go out as text."""
+        return self.config.get("decimals") == "text"
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
-        return row if isinstance(row, VerbatimRow) else self.conformer(row)
+        if isinstance(row, VerbatimRow):
+            return row
+        record = self.conformer(row)
+        return with_text(record, self.schema) if self.has_text_amounts else record
 
     @property
     def emits_records_as_they_are(self) -> bool:
-        """Whether nothing stands between a record and its message: no map, no flattening, no deselected field."""
+        """Whether nothing is changed between record and message: no map, flattening, text amount, deselected field."""
         maps = self.stream_maps
         plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform and not maps[0].flattening_enabled
-        return plain and all(self.mask.values()) and not self.config.get("batch_config")
+        plain = plain and not self.has_text_amounts and not self.config.get("batch_config")
+        return plain and all(self.mask.values())
 
     @override
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterable[Context | None]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from singer_sdk.mapper import CustomStreamMap, PluginMapper
 
-_MOST_ZEROS = 400
-"""More than any amount has; ``1E+999999999`` would take a gigabyte."""
+from tap_invoices.records.decimals import plain
 
 
 def keep_amounts_exact(mapper: PluginMapper) -> None:
@@ -22,8 +21,8 @@ def keep_amounts_exact(mapper: PluginMapper) -> None:
 
 def text(value: Any) -> str | None:
     """Return a value as text; None stays None."""
-    if isinstance(value, Decimal) and abs(value.adjusted()) <= _MOST_ZEROS:
-        return f"{value:f}"
+    if isinstance(value, Decimal):
+        return plain(value)
     return None if value is None else str(value)
 
 
