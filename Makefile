@@ -18,7 +18,7 @@ help:
 	@echo "make test      the test suite; make test ARGS='-k paging' runs a part of it"
 	@echo "make test-all  the long forms too"
 	@echo "make test-airbyte  the clients of Airbyte and Exsited, in an environment of their own"
-	@echo "make test-targets  load the sandbox twice into nine targets, and write the table of docs/targets.md"
+	@echo "make test-targets  load the sandbox twice into ten targets, and write the table of docs/targets.md"
 	@echo "make bench     the benchmark, about an hour; make bench ARGS='--only W1 --rounds 1' is a part of it"
 	@echo "make lint      ruff and mypy; make format applies what ruff can"
 	@echo "make docs      write the generated parts of the documents"

@@ -47,6 +47,7 @@ MONEY = {
 
 _TABLE = re.compile(r"(?<=<!-- from a run: make test-targets -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _BUCKET = "invoices"
+_KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
 
 Rows = list[dict[str, Any]]
 
@@ -68,8 +69,7 @@ def _installed(name: str, program: str) -> Path:
 def targets(server: Postgres, storage: str) -> list[Target]:
     """Return the targets, given a PostgreSQL and an S3 for those that need one."""
     address = {"host": server.host, "port": server.port, "user": server.user, "password": "unused"}
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "aws_region": "us-east-1"}
-    aws = {**keys, "aws_bucket": _BUCKET, "aws_endpoint_override": storage}
+    aws = {**_KEYS, "aws_region": "us-east-1", "aws_bucket": _BUCKET, "aws_endpoint_override": storage}
 
     def postgres_rows(folder: Path, stream: str) -> Rows:
         rows: Rows = server.rows(f"SELECT * FROM {folder.name}.{stream}")  # noqa: S608
@@ -165,8 +165,7 @@ def _parquet_rows(storage: str, folder: Path, stream: str) -> Rows:
 
 
 def _client(storage: str) -> Any:
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
-    return boto3.client("s3", endpoint_url=storage, **keys)
+    return boto3.client("s3", "us-east-1", endpoint_url=storage, **_KEYS)
 
 
 class LostRowsError(Exception):
@@ -241,8 +240,7 @@ def main() -> int:
             sums = ["exact" if outcome.is_exact else "**off**" for outcome in (number, text)]
             cells = [target.title, number.shown, sums[0], text.shown, sums[1], number.second]
             lines.append(f"| {' | '.join(cells)} |")
-            sys.stdout.write(f"{lines[-1]}\n")
-            sys.stdout.flush()
+            print(lines[-1], flush=True)  # noqa: T201
             failed += [] if text.is_exact else [target.title]
     PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), lines), encoding="utf-8")
     return 1 if failed else 0
