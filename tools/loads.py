@@ -240,7 +240,7 @@ def main() -> int:
             sums = ["exact" if outcome.is_exact else "**off**" for outcome in (number, text)]
             cells = [target.title, number.shown, sums[0], text.shown, sums[1], number.second]
             lines.append(f"| {' | '.join(cells)} |")
-            print(lines[-1], flush=True)  # noqa: T201
+            print(lines[-1], flush=True)
             failed += [] if text.is_exact else [target.title]
     PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), lines), encoding="utf-8")
     return 1 if failed else 0
