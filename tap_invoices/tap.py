@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import signal
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,11 +18,12 @@ from tap_invoices.cli import check, redact
 from tap_invoices.cli import progress as terminal
 from tap_invoices.cli.advice import Probe
 from tap_invoices.cli.command import CommandLineTap
+from tap_invoices.config import accounts, settings, values
 from tap_invoices.config import catalog as catalogs
-from tap_invoices.config import settings, values
 from tap_invoices.config import validation as validate
-from tap_invoices.config.environment import Environment
+from tap_invoices.config.environment import Environment, Variables
 from tap_invoices.config.state import read_state
+from tap_invoices.errors import LocalError
 from tap_invoices.http.session import Connection
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.singerlib import Catalog
 
+    from tap_invoices.http.account import Account
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.outcome import EndingStream
 
@@ -76,23 +79,34 @@ class TapInvoices(CommandLineTap):
             given = values.lay(PROVIDERS, (given, *environment.sources(schema)))
             unknown = environment.unknown(schema)
         self.failures: dict[str, str] = {}
+        self._opened: set[str] = set()
         self.connections: dict[str, Connection] = {}
         catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = values.tidy(schema, given)
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self._state_writer = LastStateWriter(self.message_writer)
-        for line in (*unknown, *validate.doubts(self.config)):
+        for line in (*unknown, *validate.doubts(self.config, self._entries)):
             self.logger.warning(line)
         self._refuse_missing()
         self._refuse_partial_batches()
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
-        self.connections.update(
-            {
-                p.name: connection_class(p, values.effective(p, self.config, self.config[p.name]), self.logger)
-                for p in PROVIDERS
-                if p.is_configured(self.config)
-            }
-        )
+        for account in self.accounts:
+            provider = next(each for each in PROVIDERS if each.name == account.provider)
+            self.connections[account.provider] = connection_class(provider, self._open(account), self.logger)
+
+    def _open(self, account: Account) -> dict[str, Any]:
+        """Return an account's settings with its secrets, which no log shows from now on.
+
+        Raises:
+            ConfigValidationError: If one cannot be read.
+        """
+        try:
+            opened = account.settings()
+        except LocalError as error:
+            msg = "Account cannot be read"
+            raise ConfigValidationError(msg, errors=[str(error)]) from error
+        self._opened |= {opened[name] for name in account.secrets}
+        return opened
 
     @classmethod
     @override
@@ -107,12 +121,29 @@ class TapInvoices(CommandLineTap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
         redact.guard(self)
-        errors = validate.problems(schema, self._config, PROVIDERS)
+        errors, self._entries = validate.check(schema, self._config, PROVIDERS)
         if errors:
             msg = "Config validation failed"
             raise ConfigValidationError(msg, errors=errors)
         list(JSONSchemaValidator(schema).iter_errors(self._config))  # fills in the defaults
+        self.accounts = accounts.expand(self._config, self._entries, Variables())
+        self._refuse_many()
         return errors
+
+    def _refuse_many(self) -> None:
+        """Refuse to read more than one account of a provider, which no sync can do yet.
+
+        Raises:
+            ConfigValidationError: If there are more.
+        """
+        counts = Counter(account.provider for account in self.accounts)
+        if errors := [
+            f"`{name}` has {count} accounts to read, and one of a provider is read in a run: choose by `only_accounts`"
+            for name, count in counts.items()
+            if count > 1
+        ]:
+            msg = "Too many accounts"
+            raise ConfigValidationError(msg, errors=errors)
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -127,7 +158,8 @@ class TapInvoices(CommandLineTap):
 
     @override
     def discover_streams(self) -> list[InvoiceStream]:
-        on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
+        read = {account.provider for account in self.accounts}
+        on = [stream for provider in PROVIDERS if provider.name in read for stream in provider.streams]
         if not self._has_documents:
             left_out = [str(stream.name) for stream in on if issubclass(stream, DocumentStream)]  # type: ignore[misc]
             self._refuse_selected(left_out)
@@ -200,7 +232,7 @@ class TapInvoices(CommandLineTap):
 
     def secrets(self) -> set[str]:
         """Return what must never show: secret settings, and tokens minted on the way."""
-        found = set(values.secrets(self.config_jsonschema, self._config))
+        found = self._opened | set(values.secrets(self.config_jsonschema, self._config))
         for connection in self.connections.values():
             found |= connection.secrets
         return found
