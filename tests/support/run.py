@@ -157,7 +157,7 @@ class Run:
         return {stream: why for each in self.tap.report.failures.values() for stream, why in each.items()}
 
     def bookmark(self, stream, account=None):
-        return self.state.get("bookmarks", {}).get(stream, {}).get("accounts", {}).get(account or ACCOUNT, {})
+        return bookmark_in(self.state, stream, account)
 
     def account(self, stream):
         return self.tap.report.counts(stream)
@@ -190,11 +190,17 @@ class Watched(TapInvoices):
         return tap
 
 
+def bookmark_in(state, stream, account=None):
+    """Return an account's bookmark in a state."""
+    return state.get("bookmarks", {}).get(stream, {}).get("accounts", {}).get(account or ACCOUNT, {})
+
+
 def of_accounts(state):
     """Return a state in which bookmarks that name no account are those of the only one."""
-    if not state or "bookmarks" not in state:
+    if not isinstance(state, dict) or not isinstance(state.get("bookmarks"), dict):
         return state
-    return {"bookmarks": {name: of_account(each) for name, each in state["bookmarks"].items()}}
+    known = {name: of_account(each) for name, each in state["bookmarks"].items() if name in STREAMS}
+    return {**state, "bookmarks": {**state["bookmarks"], **known}}
 
 
 def of_account(bookmark, account=None):

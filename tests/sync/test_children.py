@@ -802,7 +802,7 @@ def test_a_bookmark_does_not_go_back(box, sync, stream):
     """What it stood for is gone from the source, and what the lookback brings is older."""
     config = settings(box, stream, lookback_days=36500)
     state = sync(config, select=[stream]).state
-    mark = state["bookmarks"][stream]
+    mark = state["bookmarks"][stream]["accounts"]["default"]
     later = {10: "2026-11-01", 27: "2026-11-01T00:00:00.000000Z"}[len(mark["replication_key_value"])]
     mark["replication_key_value"] = later
     again = sync(config, state, select=[stream])

@@ -552,8 +552,8 @@ def test_the_process_ends_with_1_and_a_summary(box, tmp_path):
         "covage_invoices"
     }
     state = [message["value"]["bookmarks"] for message in messages if message["type"] == "STATE"][-1]
-    assert state["ibana_invoices"]["replication_key_value"]
-    assert not state.get("covage_invoices", {}).get("replication_key_value")
+    assert state["ibana_invoices"]["accounts"]["default"]["replication_key_value"]
+    assert "covage_invoices" not in state
     [summary] = [line for line in done.stderr.splitlines() if "not whole" in line]
     assert "covage_invoices" in summary
 
