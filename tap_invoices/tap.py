@@ -81,8 +81,8 @@ class TapInvoices(CommandLineTap):
             environment = Environment(self._env_var_prefix)
             given = values.lay(PROVIDERS, (given, *environment.sources(schema)))
             unknown = environment.unknown(schema)
-        catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = values.tidy(schema, given)
+        catalog = catalogs.read_catalog(catalog, _STREAMS, given.get("decimals"))
         self._given = copy.deepcopy(given)
         self._hosts = Hosts()
         self._identities: dict[tuple[Any, ...], str] = {}

@@ -11,8 +11,9 @@ from tap_invoices import times
 from tap_invoices.cli.advice import explain
 from tap_invoices.errors import FatalAPIError, LocalError, SyncError
 from tap_invoices.http.auth import Auth
+from tap_invoices.http.causes import TRANSPORT_ERRORS
 from tap_invoices.http.client import Client
-from tap_invoices.http.retry import TRANSPORT_ERRORS, OnWait, Stopwatch
+from tap_invoices.http.retry import OnWait, Stopwatch
 
 if TYPE_CHECKING:
     import logging

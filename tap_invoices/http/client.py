@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tap_invoices import times
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
-from tap_invoices.errors import ContestedError, LostError, ProviderDownError, SignedOutError
+from tap_invoices.errors import Cause, ContestedError, LostError, ProviderDownError, SignedOutError
 from tap_invoices.http import oauth
 from tap_invoices.http.answers import Portal, judge
 from tap_invoices.http.hosts import Hosts
@@ -142,7 +142,7 @@ class Client:
                 answer = retry(unless_down, patience if is_patient else 0.0, pause, self._away)
         except ProviderDownError as error:
             if is_item and not self.down:
-                raise LostError(str(error)) from None
+                raise LostError(str(error), error.cause, error.status) from None
             if not self.down:
                 self.down = str(error)
                 self._hosts.lost(host, self.down)
@@ -187,11 +187,7 @@ class Client:
         """
         renewed = self.auth.renew(signed)
         if self.auth.is_contested and not self._is_good_elsewhere(signed, counts):
-            msg = (
-                f"{self.portal.title} refuses tokens that it has just given: somebody else signs in with the same "
-                f"credentials, which ends them; give the tap credentials of its own in `{self.portal.name}`"
-            )
-            raise ContestedError(msg)
+            raise ContestedError(self.portal.tell(Cause.CONTESTED))
         return renewed
 
     def _is_good_elsewhere(self, signed: PreparedRequest, counts: Counts) -> bool:

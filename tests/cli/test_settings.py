@@ -325,7 +325,8 @@ def with_text(path, value):
 def test_a_line_end_after_a_text_is_no_part_of_it_and_one_within_is_refused(path):
     """As files and Kubernetes' secrets have it."""
     group, _, name = path.rpartition(".")
-    good = {"start_date": "2025-01-01", "on_short": "warn", "ca_bundle": __file__, "mode": "files"}.get(name)
+    choices = {"on_short": "warn", "decimals": "text", "mode": "files"}
+    good = {"start_date": "2025-01-01", "ca_bundle": __file__, **choices}.get(name)
     good = good or ("https://example.com" if name.endswith("_url") else "file:///tmp" if name == "url" else "some-text")
     for end in ("\n", "\r\n"):
         config = tap(with_text(path, good + end)).config

@@ -20,9 +20,10 @@ from functools import cached_property
 from pathlib import Path
 
 from tap_invoices.tap import TapInvoices
+from tests.support import forked
+from tests.support.forked import COMMAND
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "tap_invoices"]
 
 ACCOUNT = "default"
 PROVIDERS = ("covage", "matas", "ibana", "exsited", "i3dnet")
@@ -282,15 +283,8 @@ def environment(**more):
 
 def process(folder, config, state=None, *, streams=None, **variables):
     """Run one sync as a process of its own."""
-    return subprocess.run(  # noqa: S603
-        command(folder, config, state, streams=streams),
-        cwd=folder,
-        env=environment(**variables),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    arguments = command(folder, config, state, streams=streams)
+    return forked.run(arguments, cwd=folder, env=environment(**variables), timeout=PATIENCE)
 
 
 def fresh_seeds(count):
