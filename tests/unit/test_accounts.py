@@ -239,6 +239,8 @@ def test_no_account_to_read_is_told():
         ({"ibana": {"api_url": API, "token": "x", "token_env": "X"}}, "`ibana.token_env` cannot stand beside"),
         (ibana({"name": "a"}, token_file="x/{nam}"), "`ibana.token_file` has a brace"),
         (ibana({"name": "a"}, token_env="no variable"), "`ibana.token_env` must be the name of a variable"),
+        (ibana({"name": "a"}, token_env="X\nY"), "`ibana.token_env` has a line end"),
+        (ibana({"name": "a"}, token_file="x\ny"), "`ibana.token_file` has a line end"),
         (ibana({"name": "a"}, token_file="nowhere://x"), "`ibana.token_file` has a scheme"),
         (ibana(ACME, accounts_url="x.jsonl"), "`ibana.accounts_url` cannot stand beside `accounts`"),
         (ibana(ACME, account="x"), "`ibana.account` names a provider's only account"),
