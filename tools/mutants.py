@@ -52,8 +52,20 @@ VERBATIM = "tests/unit/test_verbatim.py"
 UNIFIED = "tests/unit/test_einvoice_model.py"
 EXACT = "tests/unit/test_einvoice_exact.py"
 EMBEDDED = "tests/unit/test_einvoice_pdf.py"
+ACCOUNTS = "tests/unit/test_accounts.py"
 
 MUTANTS = (
+    # Accounts in the settings
+    Mutant("two names may differ by case alone", "config/account_rules.py", "[entry.name.lower(), *(", "[entry.name, *(", ACCOUNTS),
+    Mutant("two names may make one variable", "config/account_rules.py", "if capitals else []", "if not capitals else []", ACCOUNTS),
+    Mutant("the same credentials may come twice", "config/account_rules.py", "if signs_in_by and (", "if not signs_in_by and (", ACCOUNTS),
+    Mutant("rows of other accounts may be removed", "config/account_rules.py", "(len(entries) > 1 or is_part)", "is_part", ACCOUNTS),
+    Mutant("shards overlap", "config/accounts.py", "% int(parts) == int(part)", "% int(parts) <= int(part)", ACCOUNTS),
+    Mutant("disabled accounts run", "config/accounts.py", "return entry.is_enabled and is_chosen", "return is_chosen", ACCOUNTS),
+    Mutant("a lower form of a secret stays", "config/values.py", "in below.items() if name not in gone", "in below.items()", ACCOUNTS),
+    Mutant("secrets in lists are not known", "config/values.py", "if isinstance(config, list):", "if isinstance(config, tuple):", ACCOUNTS),
+    Mutant("a built-in root hides the provider's", "config/settings.py", "replace(setting, default=None) for setting in settings", "setting for setting in settings", ACCOUNTS),
+    Mutant("a secret's file may hold anything", "config/references.py", "elif setting.pattern and not", "elif not setting.name and not", ACCOUNTS),
     # Paging
     Mutant("offsets do not overlap", "paging/offset.py", "Window(position - 1, self.page_size + 1) if position",
            "Window(position, self.page_size) if position", PAGING),

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, MetadataMapping, Schema
 
-from tap_invoices.streams.schemas import schema_of
+from tap_invoices.streams.schemas import full_key, full_schema
 
 if TYPE_CHECKING:
     from tap_invoices.providers.base import Provider
     from tap_invoices.streams.base import InvoiceStream
 
+_DOCUMENTS_WANTED = (
+    "The catalog selects {}, and PDFs need `documents` in the settings: set `documents.mode` to inline, or to files "
+    "with a `documents.url`, or deselect them."
+)
 _METHODS = (None, "FULL_TABLE", "INCREMENTAL")
 
 
@@ -71,6 +75,18 @@ def missing(catalog: Catalog, config: Mapping[str, Any], providers: Iterable[Pro
     return errors, warnings
 
 
+def refuse_documents(catalog: Catalog | None, left_out: Iterable[str]) -> None:
+    """Refuse a catalog that selects documents, where the settings do not say how they are kept.
+
+    Raises:
+        ConfigValidationError: If it does.
+    """
+    chosen = set(selected_names(catalog)) if catalog else set()
+    if names := [name for name in left_out if name in chosen]:
+        msg = "The catalog selects documents, and the settings do not say where they go"
+        raise ConfigValidationError(msg, errors=[_DOCUMENTS_WANTED.format(", ".join(names))])
+
+
 def _unknown(name: str, known: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     advice = f"did you mean `{close[0]}`?" if close else "--discover lists those that there are"
@@ -88,11 +104,12 @@ def _method(entry: CatalogEntry) -> str | None:
 
 def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None, decimals: str | None) -> CatalogEntry:
     """Return a stream's entry as discovery has it, with what was selected and set."""
-    schema, key = schema_of(stream, decimals), stream.replication_key
+    name, keys, key = str(stream.name), full_key(stream), stream.replication_key  # type: ignore[misc]
+    schema = full_schema(name, decimals)
     method = _method(given) if given and key else None
     metadata = MetadataMapping.get_standard_metadata(
         schema=schema,
-        key_properties=stream.primary_keys,
+        key_properties=keys,
         valid_replication_keys=[key] if key else None,
         replication_method=method,
         selected_by_default=stream.selected_by_default,
@@ -101,13 +118,12 @@ def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None, decimals
         if (choice := _choice(said)) is not None:
             metadata[breadcrumb].selected = choice
     metadata.root.selected = _is_selected(given) if given else False
-    name = str(stream.name)  # type: ignore[misc]
     return CatalogEntry(
         tap_stream_id=name,
         stream=name,
         schema=Schema.from_dict(schema),
         metadata=metadata,
-        key_properties=stream.primary_keys,
+        key_properties=keys,
         replication_key=key,
         replication_method=method,
     )

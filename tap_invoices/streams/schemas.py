@@ -1,23 +1,24 @@
-"""Where the JSON schemas are: beside this file in a wheel, at the root of a checkout."""
+"""The JSON schemas, which lie beside the package or at the checkout's root, and the field that says whose a row is."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from singer_sdk import SchemaDirectory
+from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_invoices.records.decimals import text_schema
-
-if TYPE_CHECKING:
-    from singer_sdk import Stream
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = _PACKAGE / "schemas"
 
 SCHEMAS_DIR = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "schemas"
 SCHEMAS = SchemaDirectory(SCHEMAS_DIR)
+
+SOURCE_ACCOUNT = "source_account"
+_ACCOUNT = {"type": ["string"], "description": "Name of the account that the row comes from, as the settings give it."}
 
 
 class _TextSchemas(SchemaDirectory):
@@ -31,7 +32,27 @@ class _TextSchemas(SchemaDirectory):
 _TEXT_SCHEMAS = _TextSchemas(SCHEMAS_DIR)
 
 
-def schema_of(stream: type[Stream], decimals: str | None = None) -> dict[str, Any]:
-    """Return the schema that a stream of this class has, with amounts as the setting `decimals` says."""
-    schemas = _TEXT_SCHEMAS if decimals == "text" else SCHEMAS
-    return dict(schemas.get_schema(str(stream.name), key_properties=stream.primary_keys))  # type: ignore[arg-type, misc]
+@cache
+def own_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
+    """Return the schema of what a provider sends for the stream of a name, with amounts as `decimals` says."""
+    return dict((_TEXT_SCHEMAS if decimals == "text" else SCHEMAS).get_schema(name))
+
+
+@cache
+def full_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
+    """Return the schema of the records of the stream of a name: the provider's fields, and whose they are."""
+    own = own_schema(name, decimals)
+    return {**own, "properties": {SOURCE_ACCOUNT: _ACCOUNT, **own["properties"]}}
+
+
+def full_key(stream: Any) -> tuple[str, ...]:
+    """Return the key of a class of streams: the provider's own is that of one account alone."""
+    return (SOURCE_ACCOUNT, *stream.primary_keys)
+
+
+class FullSchema(StreamSchema[str]):
+    """Gives each stream the schema of its records."""
+
+    @override
+    def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:
+        return full_schema(stream_class.name, stream.config.get("decimals"))
