@@ -85,8 +85,8 @@ class Output:
 
     def finish(self) -> None:
         """Write the last state, which comes after all else, though it may be empty."""
-        self._state.setdefault("bookmarks", {})
-        self.write_state()
+        with self._turn():
+            self._write_last()
 
     def stop(self, then: End) -> None:
         """Write the state between two lines, and do what ends the tap.
@@ -95,7 +95,7 @@ class Output:
         """
 
         def last_words() -> None:
-            self._write_state()
+            self._write_last()
             then(is_told=True)
 
         if self._lock.acquire(timeout=_PATIENCE):  # and nobody gets it back: nothing may be written any more
@@ -131,6 +131,10 @@ class Output:
                 entry = self._state.setdefault("bookmarks", {}).setdefault(stream, {})
                 entry["version"] = STATE_VERSION
                 entry.setdefault("accounts", {})[account.name] = dict(bookmark)
+
+    def _write_last(self) -> None:
+        self._state.setdefault("bookmarks", {})
+        self._write_state()
 
     def _write_state(self) -> None:
         began = time.thread_time()
