@@ -31,7 +31,7 @@ test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.insta
 
 test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed $(EINVOICE)/.installed
 	HYPOTHESIS_PROFILE=wild $(PY) -m pytest -n auto --dist loadfile -m "" $(ARGS)
-	$(PY) -m tests.mutants
+	$(PY) -m tools.mutants
 
 test-airbyte: $(VENV)/.test $(AIRBYTE)/.installed
 	SOURCE_INVOICES=$(abspath $(VENV))/bin/source-invoices $(AIRBYTE)/bin/python -m pytest tests/airbyte $(ARGS)

@@ -13,26 +13,30 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator
 from typing_extensions import override
 
-from tap_invoices import catalog as catalogs
-from tap_invoices import check, maps, redact, settings, terminal, validate
-from tap_invoices.cli import CommandLineTap
-from tap_invoices.connection import Connection
-from tap_invoices.documents import DocumentStream
-from tap_invoices.environment import Environment
-from tap_invoices.feed import Feeds
-from tap_invoices.given_state import read_state
-from tap_invoices.ledger import Ledger, LedgerError
-from tap_invoices.probe import Probe
+from tap_invoices.cli import check, redact
+from tap_invoices.cli import progress as terminal
+from tap_invoices.cli.advice import Probe
+from tap_invoices.cli.command import CommandLineTap
+from tap_invoices.config import catalog as catalogs
+from tap_invoices.config import settings
+from tap_invoices.config import validation as validate
+from tap_invoices.config.environment import Environment
+from tap_invoices.config.state import read_state
+from tap_invoices.http.session import Connection
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.writer import BufferedWriter, LastStateWriter
+from tap_invoices.streams import maps
+from tap_invoices.streams.documents import DocumentStream
+from tap_invoices.streams.ledger import Ledger, LedgerError
+from tap_invoices.streams.writer import BufferedWriter, LastStateWriter
+from tap_invoices.sync.reader import Feeds
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk.singerlib import Catalog
 
-    from tap_invoices.outcome import EndingStream
-    from tap_invoices.stream import InvoiceStream
+    from tap_invoices.streams.base import InvoiceStream
+    from tap_invoices.streams.outcome import EndingStream
 
 _STREAMS = tuple(stream for provider in PROVIDERS for stream in provider.streams)
 _NO_DOCUMENTS = (
@@ -82,7 +86,11 @@ class TapInvoices(CommandLineTap):
         self._refuse_partial_batches()
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
         self.connections.update(
-            {p.name: connection_class(p, self.config, self.logger) for p in PROVIDERS if p.is_on(self.config)}
+            {
+                p.name: connection_class(p, settings.for_provider(p, self.config), self.logger)
+                for p in PROVIDERS
+                if p.is_on(self.config)
+            }
         )
 
     @classmethod

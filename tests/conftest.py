@@ -13,10 +13,10 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
-from tap_invoices.auth import TokenAuth
+from tap_invoices.http.auth import TokenAuth
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
-from tests import faulty
+from tests.support import run as faulty
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 """The providers' clock: a month after the last invented invoice."""
@@ -59,14 +59,14 @@ def box():
 @pytest.fixture
 def no_waits(monkeypatch):
     """What is asked for again is asked for at once."""
-    monkeypatch.setattr("tap_invoices.retry.FIRST_WAIT", 0.001)
+    monkeypatch.setattr("tap_invoices.http.retry.FIRST_WAIT", 0.001)
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """The time in which requests are tried again, which passes only by waiting."""
     clock = faulty.Clock()
-    for module in ("backoff._sync", "backoff._common", "tap_invoices.retry"):
+    for module in ("backoff._sync", "backoff._common", "tap_invoices.http.retry"):
         monkeypatch.setattr(f"{module}.time", clock)
     return clock
 

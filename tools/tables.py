@@ -7,15 +7,15 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tap_invoices import settings
-from tap_invoices.follow import FollowStream
+from tap_invoices.config import settings
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.schema import SCHEMAS
-from tap_invoices.stream import InvoiceStream
+from tap_invoices.records.schemas import SCHEMAS
+from tap_invoices.streams.base import InvoiceStream
+from tap_invoices.streams.children import FollowStream
 from tap_invoices.tap import TapInvoices
 
 if TYPE_CHECKING:
-    from tap_invoices.provider import Provider
+    from tap_invoices.providers.base import Provider
 
 Schema = Mapping[str, Any]
 Stream = type[InvoiceStream]

@@ -15,9 +15,9 @@ import simplejson
 
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import settings
-from tests.loading import TARGET_JSONL, TARGETS, duckdb_rows, jsonl_rows, pipe
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
+from tests.support.run import settings
+from tests.support.targets import TARGET_JSONL, TARGETS, duckdb_rows, jsonl_rows, pipe
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "targets.md"
 PROVIDERS = ("covage", "exsited")

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tap_invoices import settings
 from tap_invoices.airbyte import catalog
 from tap_invoices.airbyte.child import TapProcess
 from tap_invoices.airbyte.messages import Output, SourceError
 from tap_invoices.airbyte.read import Reader
 from tap_invoices.airbyte.spec import connection_specification, tap_config
 from tap_invoices.airbyte.stop import Stop
+from tap_invoices.config import settings
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.writer import READER_LEFT, discard_stdout
+from tap_invoices.streams.writer import READER_LEFT, discard_stdout
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

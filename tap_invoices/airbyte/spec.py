@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tap_invoices import settings
 from tap_invoices.airbyte.messages import SourceError
+from tap_invoices.config import settings
 
 if TYPE_CHECKING:
-    from tap_invoices.provider import Provider
+    from tap_invoices.providers.base import Provider
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 _ABBREVIATIONS = ("api", "ca", "http", "id", "uri", "url")

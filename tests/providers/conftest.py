@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faulty import LISTS, provider_of
+from tests.support.run import LISTS, provider_of
 
 EXAMPLES = Path(__file__).parent
 

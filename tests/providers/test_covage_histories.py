@@ -9,7 +9,7 @@ import pytest
 
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.faulty import fresh_seeds, sync
+from tests.support.run import fresh_seeds, sync
 
 LIST = "covage_invoices"
 DOCUMENTS = "covage_invoice_documents"
@@ -97,7 +97,7 @@ def check(seed):
 @pytest.fixture(autouse=True)
 def _states_everywhere(monkeypatch, no_waits):  # noqa: ARG001
     """A STATE goes out after each batch, so that a cut finds one on the way."""
-    monkeypatch.setattr("tap_invoices.stream.STATE_SECONDS", 0)
+    monkeypatch.setattr("tap_invoices.streams.base.STATE_SECONDS", 0)
 
 
 def test_what_was_written_is_what_was_posted():

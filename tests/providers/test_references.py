@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tap_invoices.schema import SCHEMAS_DIR
-from tests.faulty import FOLLOWERS, provider_of
+from tap_invoices.records.schemas import SCHEMAS_DIR
 from tests.providers.conftest import EXAMPLES
-from tests.test_every_stream import differences
+from tests.support.run import FOLLOWERS, provider_of
+from tests.sync.test_every_stream import differences
 
 # Stream → the example of its list, its own if it follows that, and where its row is in there.
 PAGES = {

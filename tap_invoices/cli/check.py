@@ -1,0 +1,173 @@
+"""``--test``: one request for each selected stream, and a line for each that says what is wrong and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from tap_invoices.cli.advice import UnusableError
+from tap_invoices.concurrency.pool import Pool
+from tap_invoices.errors import FatalAPIError, GoneError, SyncError
+from tap_invoices.http.retry import TRANSPORT_ERRORS
+from tap_invoices.streams.children import FollowStream
+from tap_invoices.streams.documents import DocumentStream
+from tap_invoices.streams.lists import ListStream, PagedStream
+from tap_invoices.streams.pending import Due
+
+if TYPE_CHECKING:
+    from tap_invoices.cli.advice import Probe
+    from tap_invoices.streams.base import InvoiceStream, Row
+    from tap_invoices.tap import TapInvoices
+
+_MOST_SKEW = timedelta(minutes=5)
+_MINUTE = timedelta(minutes=1)
+
+
+class Verdict(NamedTuple):
+    """One line of the outcome."""
+
+    passed: bool
+    line: str
+
+
+def passes(tap: TapInvoices) -> bool:
+    """Try all selected streams of a tap whose connections are probes, log what came, and tell whether all is well.
+
+    Where documents are kept is opened and tried, and none is left there.
+    """
+    probes = cast("list[Probe]", list(tap.connections.values()))
+    streams = tap.streams.values()
+    checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.provider.name]) for p in probes]
+    pool, passed = Pool("check", len(checks)), True
+    for _, verdicts in pool.in_order(ProviderCheck.verdicts, checks):
+        for verdict in verdicts.result():
+            passed = passed and verdict.passed
+            (tap.logger.info if verdict.passed else tap.logger.error)("%s", verdict.line)
+    pool.close()
+    return passed
+
+
+class ProviderCheck:
+    """Tries one provider.
+
+    Args:
+        probe: Its connection.
+        streams: All of its streams.
+    """
+
+    def __init__(self, probe: Probe, streams: Sequence[InvoiceStream]) -> None:
+        self._probe = probe
+        self._selected = [stream for stream in streams if stream.selected]
+        self._lists: dict[type[InvoiceStream], _TriedList] = {
+            type(s): _TriedList(s, probe) for s in streams if isinstance(s, ListStream)
+        }
+
+    def verdicts(self) -> list[Verdict]:
+        """Return a line for each selected stream, or one for all of them where none can be had."""
+        return list(self._verdicts())
+
+    def _verdicts(self) -> Iterator[Verdict]:
+        name = self._probe.provider.name
+        if not self._selected:
+            yield Verdict(passed=True, line=f"{name}: none of its streams is selected")
+        try:
+            for stream in self._selected:
+                yield self._verdict(stream)
+        except UnusableError as error:
+            yield Verdict(passed=False, line=f"{name}: {error}")
+        if skew := self._skew():
+            yield Verdict(passed=False, line=f"{name}: {skew}")
+
+    def _verdict(self, stream: InvoiceStream) -> Verdict:
+        try:
+            return Verdict(passed=True, line=f"{stream.name}: ok, {self._try(stream)}")
+        except UnusableError:
+            raise
+        except (SyncError, *TRANSPORT_ERRORS) as error:
+            reason = self._probe.explain(error, stream.url_base)
+        except Exception as error:
+            stream.logger.debug("Unexpected error in %s", stream.name, exc_info=error)
+            reason = f"unexpected {type(error).__name__}; TAP_INVOICES_LOGLEVEL=debug tells where"
+        return Verdict(passed=False, line=f"{stream.name}: {reason}")
+
+    def _try(self, stream: InvoiceStream) -> str:
+        """Ask for a little of a stream, and say what came."""
+        if not isinstance(stream, FollowStream):
+            return self._lists[type(stream)].count
+        if isinstance(stream, DocumentStream):
+            stream.store.check()
+        listing, field = self._lists[stream.follows], stream.item_field
+        item = next((str(row[field]) for row in listing.rows_for_followers() if row.get(field) not in (None, "")), None)
+        if item is None:
+            return f"as far as can be told: {listing.name} names no {field} to ask for"
+        try:
+            if isinstance(stream, PagedStream):
+                stream.fetch_page(stream.new_paginator().current_value, {field: item})
+            elif isinstance(stream, DocumentStream):
+                stream.try_item(Due(item, None))
+            else:
+                stream.fetch_item(Due(item, None))
+        except GoneError:
+            return f"though there is nothing for {field} {item}; a sync passes over it"
+        return f"asked for {field} {item}"
+
+    def _skew(self) -> str | None:
+        ahead = self._probe.ahead
+        if abs(ahead) <= _MOST_SKEW:
+            return None
+        side = "behind" if ahead > timedelta() else "ahead of"
+        title = self._probe.provider.title
+        return (
+            f"the clock of this machine is {round(abs(ahead) / _MINUTE)} minutes {side} that of {title}: set it right"
+        )
+
+
+class _TriedList:
+    """A list whose first page is asked for once, by whoever needs it first."""
+
+    def __init__(self, listing: ListStream, probe: Probe) -> None:
+        self.name = listing.name
+        self._listing = listing
+        self._probe = probe
+
+    @property
+    def count(self) -> str:
+        """How many invoices there are, as far as the first page tells.
+
+        Raises:
+            FatalAPIError: If it cannot be had.
+        """
+        rows, total = self._outcome
+        if isinstance(rows, str):
+            raise FatalAPIError(rows)
+        return f"{len(rows)} invoices or more" if total is None else f"{total} invoices"
+
+    def rows_for_followers(self) -> list[Row]:
+        """Return the first rows.
+
+        Raises:
+            FatalAPIError: If they cannot be had.
+        """
+        rows, _ = self._outcome
+        if isinstance(rows, str):
+            msg = f"{self.name} could not be read: {rows}"
+            raise FatalAPIError(msg)
+        return rows
+
+    @cached_property
+    def _outcome(self) -> tuple[list[Row] | str, int | None]:
+        """The first rows, or why there are none, and how many rows the list has, if that can be told."""
+        is_paged = isinstance(self._listing, PagedStream)
+        try:
+            pages = list(islice(self._listing.read_list(), 1 if is_paged else None))
+        except UnusableError:
+            raise
+        except (SyncError, *TRANSPORT_ERRORS) as error:
+            return self._probe.explain(error, self._listing.url_base), None
+        rows = [row for page in pages for row in page.rows]
+        if is_paged and rows:
+            return rows, pages[0].total
+        return rows, len(rows)

@@ -1,0 +1,176 @@
+"""A line for each stream at the foot of the terminal, from the counts that streams keep anyway; logs scroll above."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from io import TextIOBase
+from math import ceil
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
+
+from tap_invoices.cli.logs import on_stderr
+from tap_invoices.streams.lists import ListStream
+
+if TYPE_CHECKING:
+    from tap_invoices.streams.base import InvoiceStream
+
+_REFRESHES_PER_SECOND = 4
+_RATE_SECONDS = 5.0
+"""What comes in so long makes the rate."""
+
+_GAP = 1
+_SHORTEST_NAME = 8
+_STATE_WIDTH = 17
+_COLUMNS = {"records": (9, 0), "read": (19, 72), "rate": (7, 80)}
+"""Title → its width, and the width of a terminal from which on it is shown."""
+
+_STYLES = {"complete": "green", "partial": "yellow", "short": "yellow", "failed": "red"}
+
+
+class LiveLines:
+    """Shows the lines while it is entered; the last ones stay.
+
+    Args:
+        streams: Those that are selected.
+    """
+
+    def __init__(self, streams: Sequence[InvoiceStream]) -> None:
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._lines = [Line(stream) for stream in streams]
+        self._stack = ExitStack()
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        above = _Above(self._console)
+        loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+        for handler in list(on_stderr(*(logger for logger in loggers if isinstance(logger, logging.Logger)))):
+            self._stack.callback(handler.setStream, handler.stream)
+            handler.setStream(above)
+            self._stack.callback(handler.setLevel, handler.level)
+            handler.setLevel(max(handler.level, logging.WARNING))  # the lines tell the rest
+        self._stack.enter_context(
+            Live(
+                console=self._console,
+                get_renderable=self._table,
+                refresh_per_second=_REFRESHES_PER_SECOND,
+                redirect_stdout=False,  # the messages go there
+            )
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        with suppress(OSError):  # a terminal that has gone is no reason to fail
+            self._stack.close()
+
+    def _table(self) -> Table:
+        width, height = self._console.size
+        shown = {title: size for title, (size, from_width) in _COLUMNS.items() if width >= from_width}
+        left = width - sum(size + _GAP for size in shown.values())
+        longest = max((len(line.name) for line in self._lines), default=0)
+        name_width = max(_SHORTEST_NAME, min(longest, left - _STATE_WIDTH - _GAP))
+        table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold", show_edge=False)
+        table.add_column("stream", width=name_width, no_wrap=True)
+        for title, size in shown.items():
+            table.add_column(title, width=size, justify="right", no_wrap=True)
+        table.add_column("", width=max(1, left - name_width - _GAP), no_wrap=True, overflow="ellipsis")
+        for line in self._lines if self._ended else self._fitting(height - 1):
+            cells = line.cells()
+            table.add_row(_shortened(line.name, name_width), *(cells[title] for title in shown), line.state())
+        return table
+
+    def _fitting(self, rows: int) -> list[Line]:
+        """Return as many lines as there is room for: those that are still to end go first."""
+        spare = len(self._lines) - max(1, rows)
+        ended = [line for line in self._lines if line.has_ended]
+        left_out = {line.name for line in ended[: max(0, spare)]}
+        return [line for line in self._lines if line.name not in left_out][: max(1, rows)]
+
+
+class Line:
+    """What is told of one stream."""
+
+    def __init__(self, stream: InvoiceStream) -> None:
+        self.name = stream.name
+        self._account = stream.account
+        self._page_size = stream.settings.get("page_size") if isinstance(stream, ListStream) else None
+        self._arrivals: deque[tuple[float, int]] = deque()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self._account.outcome != "running"
+
+    def cells(self) -> dict[str, str]:
+        """Return what stands in the columns; nothing where there is nothing to tell."""
+        rate = self._rate()
+        return {
+            "records": f"{self._account.emitted:,}",
+            "read": self._read() if self._account.read else "",
+            "rate": f"{rate:,.0f}/s" if rate else "",
+        }
+
+    def _read(self) -> str:
+        """Return how far the reading is: in pages where there are any, and of how many if that is known."""
+        read, expected = self._account.read, self._account.expected
+        of = "" if expected is None else f" of {ceil(expected / (self._page_size or 1)):,}"
+        return f"page {ceil(read / self._page_size):,}{of}" if self._page_size else f"{read:,}{of}"
+
+    def _rate(self) -> float:
+        if self.has_ended:
+            return 0.0
+        now, read = time.monotonic(), self._account.read
+        self._arrivals.append((now, read))
+        while now - self._arrivals[0][0] > _RATE_SECONDS:
+            self._arrivals.popleft()
+        since, before = self._arrivals[0]
+        return (read - before) / (now - since) if now > since else 0.0
+
+    def state(self) -> Text:
+        """Return what goes on, and what went wrong."""
+        account = self._account
+        counts = {"retries": account.retries, "failed": account.failed, "gone": account.gone}
+        parts = [self._doing(), *(f"{count:,} {name}" for name, count in counts.items() if count)]
+        style = _STYLES.get(account.outcome, "yellow" if account.waiting else "")
+        return Text(", ".join(parts), style=style)
+
+    def _doing(self) -> str:
+        account = self._account
+        if self.has_ended:
+            return f"{account.outcome}, {account.seconds:.1f} s"
+        if account.waiting:
+            return f"waits {ceil(account.waiting)} s"
+        if not account.requests:
+            return "queued"
+        if account.read != account.expected:
+            return "reading"
+        return "writing" if account.emitted else "read, waits"
+
+
+def _shortened(name: str, width: int) -> str:
+    """Cut out the middle of what is too long: names begin alike, and end alike."""
+    head = width // 2
+    return name if len(name) <= width else f"{name[:head]}…{name[head + 1 - width :]}"
+
+
+class _Above(TextIOBase):
+    """Where logs are written: above the lines, and never cut to the terminal's width."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    @override
+    def write(self, text: str, /) -> int:
+        self._console.out(text, end="")
+        return len(text)

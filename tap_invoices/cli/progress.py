@@ -1,0 +1,31 @@
+"""Live lines for people: only where a terminal shows stderr, and records go elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tap_invoices.streams.base import InvoiceStream
+
+
+def shown(streams: Iterable[InvoiceStream]) -> AbstractContextManager[object]:
+    """Return what shows a line for each selected stream while it is entered; elsewhere there are the logs alone."""
+    if not _is_wanted():
+        return nullcontext()
+    from tap_invoices.cli.live import LiveLines  # noqa: PLC0415  (needs an extra)
+
+    return LiveLines([stream for stream in streams if stream.selected])
+
+
+def _is_wanted() -> bool:
+    return (
+        sys.stderr.isatty()
+        and not sys.stdout.isatty()
+        and os.environ.get("TERM", "dumb") != "dumb"
+        and find_spec("rich") is not None
+    )

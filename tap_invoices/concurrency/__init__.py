@@ -1,0 +1,1 @@
+"""Threads, queues and pace; knows neither HTTP nor invoices."""

@@ -1,0 +1,1 @@
+"""What the user sets, and which accounts that makes."""

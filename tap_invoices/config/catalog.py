@@ -1,0 +1,119 @@
+"""The catalog of a sync: it selects, and sets replication methods; names, types and keys are the tap's own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, MetadataMapping, Schema
+
+from tap_invoices.records.schemas import schema_of
+
+if TYPE_CHECKING:
+    from tap_invoices.providers.base import Provider
+    from tap_invoices.streams.base import InvoiceStream
+
+_METHODS = (None, "FULL_TABLE", "INCREMENTAL")
+
+
+def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]]) -> Catalog | None:
+    """Return a catalog of all streams, by the tap's own schemas and keys, with what the given one selects and sets.
+
+    Raises:
+        ConfigValidationError: If it is no catalog, or selects a stream or sets a method that there is not.
+    """
+    if given is None:
+        return None
+    try:
+        entries = dict(given if isinstance(given, Catalog) else Catalog.from_dict({"streams": given["streams"]}))
+    except (KeyError, TypeError, AttributeError):
+        msg = "the catalog is not one of Singer's: `streams` holds an entry with `tap_stream_id` for each stream"
+        raise ConfigValidationError(msg, errors=[msg]) from None
+    known = {str(stream.name): stream for stream in streams}  # type: ignore[misc]
+    errors = [_unknown(name, known) for name, entry in entries.items() if name not in known and _is_selected(entry)]
+    errors += [
+        f"the catalog sets the replication method of `{name}`: it must be FULL_TABLE or INCREMENTAL"
+        for name, entry in entries.items()
+        if name in known and _method(entry) not in _METHODS
+    ]
+    if errors:
+        msg = "Catalog not understood"
+        raise ConfigValidationError(msg, errors=errors)
+    return Catalog({name: _own_entry(stream, entries.get(name)) for name, stream in known.items()})
+
+
+def selected_names(catalog: Catalog) -> list[str]:
+    """Return the streams that a catalog selects."""
+    return [name for name, entry in catalog.items() if _is_selected(entry)]
+
+
+def missing(catalog: Catalog, config: Mapping[str, Any], providers: Iterable[Provider]) -> tuple[list[str], list[str]]:
+    """Return what is to be refused, and what to be warned of, where the catalog selects what is not there."""
+    errors, warnings = [], []
+    selected = selected_names(catalog)
+    if not selected:
+        warnings.append("the catalog selects no stream: nothing is read")
+    for provider in providers:
+        own = {str(stream.name) for stream in provider.streams}  # type: ignore[misc]
+        names = ", ".join(name for name in selected if name in own)
+        if not names or provider.is_on(config):
+            continue
+        given = config.get(provider.name) or {}
+        empty = ", ".join(f"`{provider.name}.{s.name}`" for s in provider.settings if s.required and s.name in given)
+        if empty:
+            errors.append(f"the catalog selects {names}, but {empty} came empty")
+        else:
+            warnings.append(
+                f"the catalog selects {names}, which are not read: no required setting of `{provider.name}` is given"
+            )
+    return errors, warnings
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    advice = f"did you mean `{close[0]}`?" if close else "--discover lists those that there are"
+    return f"the catalog selects `{name}`, which this tap does not have: {advice}"
+
+
+def _is_selected(entry: CatalogEntry) -> bool:
+    return entry.metadata.resolve_selection()[()]
+
+
+def _method(entry: CatalogEntry) -> str | None:
+    root = entry.metadata.get(())
+    return entry.replication_method or getattr(root, "forced_replication_method", None)
+
+
+def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None) -> CatalogEntry:
+    """Return a stream's entry as discovery has it, with what was selected and set."""
+    schema, key = schema_of(stream), stream.replication_key
+    method = _method(given) if given and key else None
+    metadata = MetadataMapping.get_standard_metadata(
+        schema=schema,
+        key_properties=stream.primary_keys,
+        valid_replication_keys=[key] if key else None,
+        replication_method=method,
+        selected_by_default=stream.selected_by_default,
+    )
+    for breadcrumb, said in given.metadata.items() if given else ():
+        if (choice := _choice(said)) is not None:
+            metadata[breadcrumb].selected = choice
+    metadata.root.selected = _is_selected(given) if given else False
+    name = str(stream.name)  # type: ignore[misc]
+    return CatalogEntry(
+        tap_stream_id=name,
+        stream=name,
+        schema=Schema.from_dict(schema),
+        metadata=metadata,
+        key_properties=stream.primary_keys,
+        replication_key=key,
+        replication_method=method,
+    )
+
+
+def _choice(said: Metadata) -> bool | None:
+    if said.inclusion == Metadata.InclusionType.UNSUPPORTED:
+        return False
+    return said.selected_by_default if said.selected is None else said.selected

@@ -1,0 +1,81 @@
+"""The state that a sync is given: taken out of its wrappings, and refused by name where it is not this tap's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_invoices.records.schemas import schema_of
+from tap_invoices.streams.bookmark import VERSION, normalise
+
+if TYPE_CHECKING:
+    from tap_invoices.streams.base import InvoiceStream
+
+_WRAPPINGS = ("value", "singer_state")
+"""Fields that hold the state in a STATE message, and in what Meltano shows."""
+
+
+def read_state(given: Any, streams: Iterable[type[InvoiceStream]]) -> dict[str, Any]:
+    """Return a state without its wrappings; bookmarks of streams that the tap does not know stay as they are.
+
+    Raises:
+        ConfigValidationError: If it is no state, or a bookmark in it is of another form or from a later version.
+    """
+    state = _unwrapped(given)
+    bookmarks = state.get("bookmarks", {} if not state else None) if isinstance(state, Mapping) else None
+    if not isinstance(bookmarks, Mapping) or not all(_is_bookmark(each) for each in bookmarks.values()):
+        msg = "the state is not one that this tap has written: `bookmarks` holds an object for each stream"
+        raise ConfigValidationError(msg, errors=[msg])
+    known = {str(stream.name): stream for stream in streams}  # type: ignore[misc]
+    errors = [
+        f"the state of `{name}` {fault}"
+        for name, bookmark in bookmarks.items()
+        for fault in _faults(bookmark, known.get(name))
+    ]
+    if errors:
+        msg = "State not understood"
+        raise ConfigValidationError(msg, errors=errors)
+    return dict(state)
+
+
+def _unwrapped(state: Any) -> Any:
+    while isinstance(state, Mapping) and "bookmarks" not in state:
+        inner = next((name for name in _WRAPPINGS if name in state), None)
+        if inner is None:
+            break
+        state = {} if state[inner] is None else state[inner]
+    return state
+
+
+def _is_bookmark(value: Any) -> bool:
+    objects = ("failed", "progress_markers")  # the latter is the SDK's
+    return isinstance(value, Mapping) and all(isinstance(value.get(name) or {}, Mapping) for name in objects)
+
+
+def _faults(bookmark: Mapping[str, Any], stream: type[InvoiceStream] | None) -> Iterator[str]:
+    version = bookmark.get("version", VERSION)
+    if version not in range(VERSION + 1):
+        yield f"has version {version}; this tap knows up to {VERSION}: upgrade it"
+    elif stream and (key := stream.replication_key):
+        yield from _faults_of_values(bookmark, key, schema_of(stream)["properties"][key])
+        if not stream.understands(bookmark):
+            yield "is not one that this tap has written: what stands beside its bookmark has another form"
+
+
+def _faults_of_values(bookmark: Mapping[str, Any], key: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    is_date = schema.get("format") == "date"
+    if (bookmark.get("replication_key") or key) != key:
+        yield f"goes by another field than `{key}`"
+    if not _is_time(bookmark.get("replication_key_value"), is_date=is_date):
+        form = "2025-01-31" if is_date else "2025-01-31T12:00:00Z"
+        yield f"has a `replication_key_value` that is no time such as {form}"
+    if not all(_is_time(value, is_date=is_date) for value in (bookmark.get("failed") or {}).values()):
+        yield "has a value in `failed` that is no time"
+    if bookmark.get("partitions"):
+        yield "has `partitions`, which this tap never writes"
+
+
+def _is_time(value: Any, *, is_date: bool) -> bool:
+    return value is None or (isinstance(value, str) and normalise(value, is_date=is_date) is not None)

@@ -1,0 +1,1 @@
+"""One account's API: sign, send, retry, judge."""

@@ -1,0 +1,210 @@
+"""What is asked for again, how long to wait before, and when to give up."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import backoff
+import requests
+import urllib3
+
+from tap_invoices import times
+from tap_invoices.errors import (
+    BodyError,
+    BusyError,
+    ContestedError,
+    FatalAPIError,
+    LocalError,
+    ProviderDownError,
+    RetriableAPIError,
+)
+from tap_invoices.http import machine
+
+R = TypeVar("R")
+
+TRANSPORT_ERRORS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
+RETRIED = (RetriableAPIError, *TRANSPORT_ERRORS)
+_NEVER_PASS = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)
+_HANDSHAKE_CUT_SHORT = {"SSLEOFError", "SSLZeroReturnError"}
+"""TLS errors that are no refusal: the other side hung up."""
+RETRIED_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+
+BODY_TRIES = 3
+LONGEST_ASKED = 10 * 365 * 86400.0
+"""Seconds; a provider that asks to wait longer is taken to mean this."""
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 60.0
+_SECONDS = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
+
+
+class Retry:
+    """Runs one request until it succeeds, its time is used up, or trying again makes no sense.
+
+    Args:
+        max_seconds: Seconds for which it is tried again.
+        on_wait: Called before each wait, with the seconds, the reason, and whether the provider asked for it.
+    """
+
+    def __init__(self, max_seconds: float, on_wait: Callable[[float, str, bool], None]) -> None:
+        self._max_seconds = max_seconds
+        self._on_wait = on_wait
+        self._broken_bodies = 0
+        self._started = time.monotonic()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let the clock stand while a request waits to be sent: time in which nobody was asked is not used up."""
+        stopped = time.monotonic()
+        try:
+            yield
+        finally:
+            self._started += time.monotonic() - stopped
+
+    def __call__(self, attempt: Callable[[], R]) -> R:
+        """Return what the attempt returns.
+
+        Raises:
+            FatalAPIError: As the attempt does, or for a last failure that could have passed.
+            ProviderDownError: If its time was used up on connection errors or 5xx.
+        """
+        try:
+            return attempt()
+        except RETRIED as error:
+            first = [error]
+
+        def again() -> R:
+            if first:
+                raise first.pop()
+            return attempt()
+
+        decorated = backoff.on_exception(
+            self._waits,
+            RETRIED,
+            giveup=self._is_hopeless,
+            on_backoff=self._announce,
+            jitter=None,
+            logger=None,
+        )(again)
+        try:
+            return decorated()
+        except RETRIED as error:
+            raise self._final(error) from None
+
+    def _waits(self) -> Generator[float, Exception, None]:
+        """Yield the seconds to wait after the error that is sent in."""
+        wait = FIRST_WAIT
+        error = yield 0.0
+        while True:
+            jittered = wait * (1 + random.random() / 4)  # noqa: S311  (no secret)
+            asked = retry_after(error)
+            seconds = jittered if asked is None else asked + jittered - wait
+            error = yield min(seconds, self._seconds_left())
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _is_hopeless(self, error: Exception) -> bool:
+        if isinstance(error, BodyError):
+            self._broken_bodies += 1
+            return self._broken_bodies >= BODY_TRIES
+        if machine.fault(error):
+            return True
+        if isinstance(error, _NEVER_PASS) and _HANDSHAKE_CUT_SHORT.isdisjoint(_names(error)):
+            return True
+        left = self._seconds_left()
+        return left <= 0 or (retry_after(error) or 0) > left
+
+    def _seconds_left(self) -> float:
+        return self._max_seconds - (time.monotonic() - self._started)
+
+    def _announce(self, details: Any) -> None:
+        error = details["exception"]
+        self._on_wait(
+            details["wait"],
+            describe(error),
+            retry_after(error) is not None or _status(error) == HTTPStatus.TOO_MANY_REQUESTS,
+        )
+
+    def _final(self, error: Exception) -> FatalAPIError:
+        reason = describe(error)
+        if isinstance(error, BodyError):
+            return FatalAPIError(f"{reason}, {self._broken_bodies} times")
+        if machine.fault(error):
+            return LocalError(reason)
+        asked = retry_after(error)
+        if asked is not None and asked > self._seconds_left():
+            until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
+            asks = f"the provider asks to wait until {until}, longer than `max_retry_seconds` allows: sync again then"
+            return BusyError(f"{reason}; {asks}")
+        status = _status(error)
+        message = f"{reason}, tried for {time.monotonic() - self._started:.0f} seconds"
+        if isinstance(error, ContestedError):
+            return BusyError(message)
+        if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return ProviderDownError(message)
+        return BusyError(message)
+
+
+def describe(error: Exception) -> str:
+    """Say in a few words what happened, without addresses, bodies or other data."""
+    if isinstance(error, (RetriableAPIError, FatalAPIError)):
+        return str(error)
+    if fault := machine.fault(error):
+        return fault
+    names = _names(error)
+    for name, words in _WORDS.items():
+        if name in names:
+            return words
+    return type(error).__name__
+
+
+def _names(error: Exception) -> set[str]:
+    """Return the names of an error's classes, and of those that led to it."""
+    return {cls.__name__ for link in machine.causes(error) for cls in type(link).__mro__}
+
+
+_WORDS = {
+    "SSLEOFError": "the connection was closed without an answer",
+    "SSLZeroReturnError": "the connection was closed without an answer",
+    "SSLError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
+    "SSLCertVerificationError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
+    "ProxyError": "the proxy refuses",
+    "NameResolutionError": "the host name is not known",
+    "ConnectionRefusedError": "the connection is refused",
+    "DecodeError": "the body cannot be decompressed",
+    "IncompleteRead": "the body ended early",
+    "RemoteDisconnected": "the connection was closed without an answer",
+    "ConnectionResetError": "the connection was reset",
+    "BrokenPipeError": "the connection was reset",
+    "ConnectTimeout": "no connection in time",
+    "NewConnectionError": "no connection",
+    "ReadTimeout": "no answer in time",
+    "TimeoutError": "no answer in time",
+    "ConnectionError": "the connection failed",
+    "ProtocolError": "the connection broke",
+}
+
+
+def retry_after(error: Exception) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, as number or HTTP date; None without."""
+    response = getattr(error, "response", None)
+    if response is None or (value := response.headers.get("Retry-After")) is None:
+        return None
+    if _SECONDS.fullmatch(value.strip()):
+        seconds = float(value)
+    elif at := times.from_http(value):
+        now = times.from_http(response.headers.get("Date")) or datetime.now(UTC)
+        seconds = (at - now).total_seconds()
+    else:
+        return None
+    return min(max(0.0, seconds), LONGEST_ASKED)
+
+
+def _status(error: Exception) -> int | None:
+    response = getattr(error, "response", None)
+    return None if response is None else response.status_code

@@ -1,0 +1,87 @@
+"""What a billing portal must say of itself: its settings, how one signs in, and its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from tap_invoices.http.auth import Auth
+    from tap_invoices.http.session import Connection
+    from tap_invoices.streams.base import InvoiceStream
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a provider.
+
+    ``required`` counts as soon as the provider is on; an object of defaults alone leaves it off.
+    """
+
+    name: str
+    description: str
+    kind: Callable[[], th.JSONTypeHelper[Any]] = th.StringType
+    default: str | int | None = None
+    required: bool = False
+    secret: bool = False
+    at_most: int | None = None
+
+    def to_property(self) -> th.Property[Any]:
+        """Return the setting as the SDK declares it."""
+        return th.Property(
+            self.name,
+            self.kind(),
+            description=self.description + (" Required." if self.required else ""),
+            default=self.default,
+            secret=self.secret,
+        )
+
+
+def text(name: str, description: str, default: str | None = None, *, required: bool = False) -> Setting:
+    """Declare a plain text setting."""
+    return Setting(name, description, default=default, required=required)
+
+
+def secret(name: str, description: str) -> Setting:
+    """Declare a required setting that never shows in logs."""
+    return Setting(name, description, required=True, secret=True)
+
+
+def page_size(description: str, default: int, at_most: int | None = None) -> Setting:
+    """Declare how many invoices a list asks for at once."""
+    return Setting("page_size", description, kind=th.IntegerType, default=default, at_most=at_most)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A billing portal.
+
+    Args:
+        name: Prefix of its streams, and name of its object in the settings.
+        title: Its name among people.
+        docs: Where its reference is.
+        settings: What a user can say of it; shared ones are added to each.
+        lookback_days: How far behind its bookmark each sync asks again, unless set otherwise.
+        permission: What a 403 usually means, in the provider's own words.
+        sign_in: Makes what authenticates each request, from settings and connection.
+        streams: Its streams, each list before those that follow it.
+    """
+
+    name: str
+    title: str
+    docs: str
+    settings: tuple[Setting, ...]
+    lookback_days: int
+    permission: str
+    sign_in: Callable[[Mapping[str, Any], Connection], Auth]
+    streams: tuple[type[InvoiceStream], ...]
+
+    def is_on(self, config: Mapping[str, Any]) -> bool:
+        """Tell whether any required setting is given."""
+        given = config.get(self.name) or {}
+        return isinstance(given, Mapping) and any(
+            given.get(setting.name) for setting in self.settings if setting.required
+        )

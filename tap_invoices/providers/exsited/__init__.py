@@ -1,0 +1,7 @@
+"""Exsited: what the portal says of itself, and its streams."""
+
+from __future__ import annotations
+
+from tap_invoices.providers.exsited.streams import EXSITED
+
+__all__ = ["EXSITED"]

@@ -1,0 +1,7 @@
+"""ibana: what the portal says of itself, and its streams."""
+
+from __future__ import annotations
+
+from tap_invoices.providers.ibana.streams import IBANA
+
+__all__ = ["IBANA"]

@@ -1,0 +1,87 @@
+"""Matas: a personal token, one array without pages or date filter; a redirect to the sign-in page means a bad token.
+
+Reference: https://matas.nl/docs/invoices
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from typing_extensions import override
+
+from tap_invoices import times
+from tap_invoices.http.auth import BearerAuth
+from tap_invoices.providers.base import Provider, secret, text
+from tap_invoices.streams.arrays import ArrayListStream
+from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.details import DetailStream
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context
+
+    from tap_invoices.http.session import Connection
+
+
+class MatasStream(InvoiceStream):
+    """A stream of Matas."""
+
+    provider = "matas"
+    zone = ZoneInfo("Europe/Amsterdam")
+    redirect_is_sign_in = True
+
+
+class Invoices(MatasStream, ArrayListStream):
+    """All invoices, outstanding and paid."""
+
+    name = "matas_invoices"
+    path = "/invoices"
+    primary_keys = ("invoice_number",)
+
+    @override
+    def get_url_params(self, context: Context | None, next_page_token: None) -> dict[str, Any]:
+        return {"filter[status]": "all"}
+
+
+class InvoiceDetails(MatasStream, DetailStream):
+    """Each invoice with its lines."""
+
+    name = "matas_invoice_details"
+    path = "/invoice/{invoice_number}"
+    primary_keys = ("invoice_number",)
+    replication_key = "changed_on"
+    follows = Invoices
+    item_field = "invoice_number"
+
+    @override
+    def changed(self, row: Row) -> str | None:
+        return times.latest(row.get("invoice_date"), row.get("payment_date"))
+
+    @override
+    def is_open(self, row: Row) -> bool:
+        """Tell whether an invoice can still be paid; a credit note, known by its negative total, cannot."""
+        return times.latest(row.get("payment_date")) is None and not _is_negative(row.get("total"))
+
+
+def _is_negative(amount: Any) -> bool:
+    return str(amount).lstrip().startswith("-")
+
+
+def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:
+    return BearerAuth(settings["token"])
+
+
+MATAS = Provider(
+    name="matas",
+    title="Matas",
+    docs="https://matas.nl/docs/invoices",
+    settings=(
+        secret("token", "Personal access token from the Matas Extranet, with the scope Invoices."),
+        text("api_url", "Root of the API.", "https://api.matas.nl/api"),
+    ),
+    lookback_days=40,
+    permission="give the token the scope `Invoices` in the Matas Extranet",
+    sign_in=_sign_in,
+    streams=(Invoices, InvoiceDetails),
+)

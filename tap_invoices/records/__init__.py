@@ -1,0 +1,1 @@
+"""Bytes to exact values that fit a schema."""

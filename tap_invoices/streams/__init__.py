@@ -1,0 +1,1 @@
+"""The SDK's streams: lists, children, documents; their records, bookmarks and counts."""

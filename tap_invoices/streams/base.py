@@ -1,0 +1,204 @@
+"""The road of a record, common to all streams: rows that were fetched, record, message, bookmark."""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import StreamSchema
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+from typing_extensions import override
+
+from tap_invoices import times
+from tap_invoices.counts import Doubling
+from tap_invoices.records.conform import Record, RecordFitter
+from tap_invoices.records.schemas import SCHEMAS
+from tap_invoices.records.verbatim import VerbatimRow
+from tap_invoices.streams.bookmark import Bookmark
+from tap_invoices.streams.outcome import EndingStream
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context
+
+    from tap_invoices.tap import TapInvoices
+
+Row = dict[str, Any]
+
+STATE_SECONDS = 60.0
+"""A STATE message goes out at least this often, where there is something new to say."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows on their way from the fetching thread to the writing one."""
+
+    rows: list[Row]
+    size: int
+    floor: str | None = None
+    """Nothing that is still to come has a replication value below this one, if it is set."""
+    failed: dict[str, str | None] = field(default_factory=dict)
+    """Items that could not be had: id → replication value."""
+    settled: list[str] = field(default_factory=list)
+    """Ids of items that need not be asked for again."""
+
+
+class InvoiceStream(EndingStream, ABC):
+    """A stream of one provider."""
+
+    primary_keys: Sequence[str]
+    replication_key: str | None = None
+    zone: ClassVar[tzinfo] = UTC
+    """Where the provider's days begin, and with them a start date without an offset."""
+    schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
+
+    def __init__(self, tap: TapInvoices) -> None:
+        super().__init__(tap)
+        self._state_told_at = time.monotonic()
+        self._is_progress_due = Doubling()
+
+    # Record
+
+    @cached_property
+    def fitter(self) -> RecordFitter:
+        """Fits rows to the schema."""
+        return RecordFitter(self.schema, self.mask)
+
+    @override
+    def post_process(self, row: Any, context: Context | None = None) -> Any:
+        return row if isinstance(row, VerbatimRow) else self.fitter(row)
+
+    @property
+    def emits_records_as_they_are(self) -> bool:
+        """Whether nothing stands between a record and its message: no map, no flattening, no deselected field."""
+        maps = self.stream_maps
+        plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform and not maps[0].flattening_enabled
+        return plain and all(self.mask.values()) and not self.config.get("batch_config")
+
+    @override
+    def generate_child_contexts(self, record: Record, context: Context | None) -> Iterable[Context | None]:
+        """Yield nothing: followers take what is due to them from the list, not from each record in turn."""
+        return ()
+
+    @override
+    def _write_record_message(self, record: Any) -> None:
+        """Write a verbatim row as the line that it is; for that the SDK has no public hook.
+
+        It saves a fifth of the time of a record. All others go the SDK's way.
+        """
+        if isinstance(record, VerbatimRow):
+            self._tap.message_writer.write_line(record.line)
+        else:
+            super()._write_record_message(record)
+
+    def around_record(self) -> tuple[bytes, bytes]:
+        """Return what stands before and after a record in its message, if it is written now. Any thread may."""
+        version = "" if self._stream_version is None else f',"version":{self._stream_version}'
+        now = times.rfc3339(datetime.now(UTC))
+        start = f'{{"type":"RECORD","stream":{json.dumps(self.name)},"record":'
+        return start.encode(), f'{version},"time_extracted":"{now}"}}\n'.encode()
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Row]:
+        """Yield the rows as they come. A failure ends this stream and is told at the end; the others go on."""
+        batches = self._tap.feeds.read(self)
+        self._stop_reading = batches.close
+        try:
+            for batch in batches:
+                yield from batch.rows
+                self._settle(batch)
+            self.bookmark.finish()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the other streams must go on)
+            self._error = error
+
+    def _settle(self, batch: Batch) -> None:
+        """Take note of a batch whose rows have all been emitted."""
+        self.account.emitted += len(batch.rows)
+        self.bookmark.see(batch.rows)
+        self.bookmark.settle(batch.failed, batch.settled)
+        self.bookmark.checkpoint(batch.floor)
+        self.state_manager.is_flushed = False
+        if time.monotonic() - self._state_told_at > STATE_SECONDS:
+            self._state_told_at = time.monotonic()
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        if not self.config.get("batch_config"):  # whose rows are out only once their file is
+            self._write_state_message()
+        if self._is_progress_due():
+            self.logger.info("%s so far: %s", self.name, self.account.progress())
+
+    @override
+    def _tell_misfits(self) -> None:
+        for name, count in sorted(self.fitter.misfits.items()):
+            self.logger.warning(
+                "%s: %d records with a `%s` that does not fit its type; the originals are in additional_properties",
+                self.name,
+                count,
+                name,
+            )
+        for name, count in sorted(self.fitter.dropped.items()):
+            self.logger.warning(
+                "%s: %d records with a `%s` that does not fit, and is deselected in whole or in part: it is left out",
+                self.name,
+                count,
+                name,
+            )
+        for name, count in sorted(self.fitter.unknown.items()):
+            self.logger.warning(
+                "%s: %d records with an unknown field `%s`; it is kept in additional_properties", self.name, count, name
+            )
+
+    # Bookmark
+
+    @cached_property
+    def bookmark(self) -> Bookmark:
+        """Where the next sync starts."""
+        bookmark = Bookmark(
+            key=type(self).replication_key,
+            properties=self.schema["properties"],
+            state=self.stream_state,
+            began=lambda: self.connection.now,
+            beside=self.beside_bookmark,
+            incremental=self.replication_method == "INCREMENTAL",
+            zone=self.zone,
+        )
+        if bookmark.was_ahead:
+            self.logger.warning("%s: the state has a bookmark of the future; this sync's start is taken", self.name)
+        return bookmark
+
+    @classmethod
+    def understands(cls, bookmark: Mapping[str, Any]) -> bool:  # noqa: ARG003
+        """Tell whether what an earlier sync has put beside the bookmark's value has the form that it must have."""
+        return True
+
+    def beside_bookmark(self, value: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return what the next sync must know beside the bookmark's value."""
+        return {}
+
+    def prepare(self) -> None:
+        """Set what depends on catalog and state, before a thread needs it."""
+        _ = self.bookmark, self.fitter
+        if self.replication_method == "FULL_TABLE" and self.config.get("emit_activate_version_messages"):
+            self._stream_version = self._initialized_at
+
+    def starting_value(self, bookmark: str | None = None) -> str | None:
+        """Return from which replication value on this sync reads, or the one after a bookmark; None for all."""
+        return self.bookmark.start(self.config.get("start_date"), int(self.settings["lookback_days"]), bookmark)
+
+    @override
+    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
+        """Do nothing: the bookmark takes note of whole batches."""
+
+    @property
+    @override
+    def emit_activate_version_messages(self) -> bool:
+        """Not at the start, as the SDK does: rows may go only once all that are left have come."""
+        return False

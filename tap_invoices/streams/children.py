@@ -1,0 +1,194 @@
+"""Streams that follow a list: each takes from it what is due to it, and asks for that item by item."""
+
+from __future__ import annotations
+
+import traceback
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from typing_extensions import override
+
+from tap_invoices.concurrency.spill_queue import Spool
+from tap_invoices.errors import (
+    BusyError,
+    FatalAPIError,
+    GoneError,
+    ProviderDownError,
+    SignInError,
+    SyncError,
+)
+from tap_invoices.streams.base import Batch, InvoiceStream, Row
+from tap_invoices.streams.bookmark import is_due
+from tap_invoices.streams.failures import ALIKE, FailuresInARow
+from tap_invoices.streams.lists import PagedStream, is_key
+from tap_invoices.streams.pending import Due, DueItems
+
+if TYPE_CHECKING:
+    from tap_invoices.streams.lists import ListStream
+    from tap_invoices.tap import TapInvoices
+
+_MEMORY = 1024 * 1024
+"""Bytes of one item's list that wait in memory."""
+
+
+class FollowStream(InvoiceStream):
+    """Asks for each invoice that its list names and that has changed, or may have."""
+
+    asks_for_items = True
+    follows: ClassVar[type[ListStream]]
+    item_field: ClassVar[str]
+    """Field of the list's rows that the path asks for, and its placeholder there."""
+    filters_rows: ClassVar[bool] = False
+    """Whether the bookmark says which of an item's rows are emitted, and not only which items are asked for."""
+
+    def __init__(self, tap: TapInvoices) -> None:
+        super().__init__(tap)
+        self._nameless = 0
+        """Rows of the list without what the path asks for."""
+        self._in_a_row = FailuresInARow()
+
+    @cached_property
+    def due(self) -> DueItems:
+        """What is to be asked for, as far as the list has been read."""
+        return DueItems(undated_hold=self.filters_rows)
+
+    @cached_property
+    def again(self) -> dict[str, Due]:
+        """What an earlier sync could not get."""
+        return {item: Due(item, value, again=True) for item, value in self.bookmark.failed.items()}
+
+    # From the list
+
+    def changed(self, row: Row) -> Any:
+        """Return the replication value that the list's row gives to its item."""
+        return row.get(str(type(self).replication_key))
+
+    def is_open(self, row: Row) -> bool:  # noqa: ARG002
+        """Tell whether an item may change although its replication value does not."""
+        return False
+
+    def note(self, rows: list[Row], since: str | None) -> None:
+        """Take from a page of the list what is due: changed at or after the start, or still open."""
+        normalise = self.bookmark.normalise
+        items = []
+        for row in rows:
+            item = row.get(self.item_field)
+            if not is_key(item):
+                self._nameless += 1
+                continue
+            value = normalise(self.changed(row))
+            if str(item) in self.again:
+                self.again[str(item)].see(value)
+            elif is_due(value, since) or self.is_open(row):
+                items.append(Due(str(item), value))
+            else:
+                self.account.count(unchanged=1)
+        self.due.add(items)
+
+    # Item by item
+
+    @abstractmethod
+    def fetch_item(self, due: Due) -> Iterable[Batch]:
+        """Ask for one item and return its rows. Any thread may."""
+
+    def accept(self, due: Due, batches: Iterable[Batch]) -> Iterable[Batch]:  # noqa: ARG002
+        """Return what came for an item, in the order in which the items were asked for."""
+        return batches
+
+    def read_batches(self) -> Iterator[Batch]:
+        """Ask for all that is due, several at once, and yield them in the list's order; failed ones of old go first.
+
+        Raises:
+            SignInError: If the credentials are refused.
+            FatalAPIError: If the first items are refused, or the last ones failed alike; if the provider is down, or
+                asks to come back later.
+        """
+        if self._nameless:
+            self.logger.warning(
+                "%s: %d rows of the list have no `%s` to ask by", self.name, self._nameless, self.item_field
+            )
+        self.account.expected = len(self.again) + len(self.due)
+        for due, future in self.connection.pool.in_order(self.fetch_item, chain(self.again.values(), self.due)):
+            yield from self._outcome(due, future)
+            if verdict := self._in_a_row.verdict():
+                if isinstance(verdict, ProviderDownError):
+                    self.connection.down = str(verdict)
+                raise verdict
+        if verdict := self._in_a_row.verdict(at_end=True):
+            raise verdict
+
+    def _outcome(self, due: Due, future: Future[Iterable[Batch]]) -> Iterator[Batch]:
+        """Yield what became of an item."""
+        failed: dict[str, str | None] = {}
+        try:
+            batches = self.accept(due, future.result())
+        except (SignInError, ProviderDownError, BusyError):
+            raise
+        except GoneError as error:
+            self.account.count(gone=1)
+            self.log_failure(due.id, error, "left out, for it is gone")
+            failed = self._doubted(self._in_a_row.add_gone(due))
+        except Exception as error:  # noqa: BLE001  (whatever it is, the other items must go on)
+            known = self._known(error)
+            self.account.count(failed=1)
+            self.log_failure(due.id, known, "asked for again at the next sync")
+            self._in_a_row.add_failure(due, known)
+            failed = {due.id: due.value}
+        else:
+            self.account.count(read=1)
+            yield from batches
+            self._in_a_row.add_success()
+        yield Batch([], 0, floor=due.floor, failed=failed, settled=[] if due.id in failed else [due.id])
+
+    def _known(self, error: Exception) -> SyncError:
+        """Return an item's error as one that may be told; an unexpected one may hold a value in its text."""
+        if isinstance(error, SyncError):
+            return error
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        self.logger.debug("%s: unexpected %s\n%s", self.name, type(error).__name__, frames)
+        return FatalAPIError(f"unexpected {type(error).__name__}")
+
+    def _doubted(self, row: list[Due]) -> dict[str, str | None]:
+        """Return which of a long row that seems gone the next sync asks for once more; the provider may be ill."""
+        if len(row) == ALIKE:
+            self.logger.warning("%s: %d items in a row seem gone; the next sync asks for them again", self.name, ALIKE)
+        self.has_doubts = self.has_doubts or bool(row)
+        return {each.id: each.value for each in row if not each.again}
+
+    def complete_row(self, row: Row, due: Due) -> Row:
+        """Return a row with the key that only the list knows, where it lacks it."""
+        key = type(self).primary_keys[0]
+        if not is_key(row.get(key)):
+            row[key] = due.id
+        return row
+
+
+class SubListStream(FollowStream, PagedStream):
+    """One list for each item, with pages of its own."""
+
+    filters_rows = True
+
+    @override
+    def fetch_item(self, due: Due) -> Spool[Batch]:
+        """Return an item's pages, which are emitted only once all have come; a long list waits in a file.
+
+        Raises:
+            FatalAPIError: If they are another item's.
+        """
+        since = None if due.again else self.starting_value()
+        pages: Spool[Batch] = Spool(_MEMORY, may_wait=False)
+        owners: set[str] = set()
+        for page in self.read_pages({self.item_field: due.id}, ahead=False):
+            owners.update(str(owner) for row in page.rows if is_key(owner := row.get(self.item_field)))
+            changed = [row for row in page.rows if is_due(self.bookmark.normalise(self.changed(row)), since)]
+            rows = [self.complete_row(row, due) for row in changed]
+            pages.put(Batch(rows, page.size), page.size)
+        if owners and due.id not in owners:
+            msg = f"no row of the answer has the `{self.item_field}` that was asked for"
+            raise FatalAPIError(msg)
+        pages.close()
+        return pages

@@ -1,0 +1,171 @@
+"""Invoice PDFs: fetched item by item, checked, and handed to where they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from abc import ABC
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from singer_sdk.streams.rest import PageContext
+from typing_extensions import override
+
+from tap_invoices.concurrency.spill_queue import Spool
+from tap_invoices.counts import MEBIBYTE
+from tap_invoices.errors import BodyError, FatalAPIError
+from tap_invoices.streams.base import Batch
+from tap_invoices.streams.details import SingleStream
+from tap_invoices.streams.storage import FileStore, InlineStore, Store, reason
+
+if TYPE_CHECKING:
+    import requests
+    from singer_sdk.streams.rest import HTTPRequest
+
+    from tap_invoices.streams.pending import Due
+
+_CHUNK = 256 * 1024
+_IN_MEMORY = MEBIBYTE
+_MAX_BYTES = {"files": 100 * 1_000_000, "inline": 30 * 1_000_000}
+_HEAD = 1024
+"""Bytes in which a PDF's header is looked for."""
+_TAIL = MEBIBYTE
+"""Bytes in which a PDF's end is looked for, whatever stands after it."""
+_OBJECT = re.compile(rb"\d\s{1,9}obj\b")
+_NO_OFFSET = re.compile(rb"startxref\s{1,9}0\s{1,9}\Z")
+"""Stands before the end mark of the first part of a linearized PDF; the last one has an offset."""
+_LONGEST_NAME = 120
+"""Characters of a file's name, before what makes it unique."""
+_PLAIN = re.compile(rf"[A-Z0-9_](?:[A-Z0-9_.\-]{{0,{_LONGEST_NAME - 2}}}[A-Z0-9_])?")
+_RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\.|\Z)", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever follows the first dot."""
+
+
+class DocumentStream(SingleStream, ABC):
+    """The PDF of each invoice that its list names."""
+
+    selected_by_default = False
+
+    @property
+    @override
+    def http_headers(self) -> dict[str, str]:
+        return {"Accept": "application/pdf"}
+
+    @override
+    def fetch_item(self, due: Due) -> Spool[Batch]:
+        """Return an item's row, which waits in a file if it holds a large document."""
+        request = self._document_request(due)
+
+        def read(response: requests.Response) -> Batch:
+            with _temporary_file() as body:
+                row = self._receive(response, body)
+                row["file_name"] = file_name(due.id)
+                row |= self.store.keep(body, row)
+                return Batch([self.complete_row(row, due)], len(row.get("content_base64") or "") + _CHUNK // 64)
+
+        batch = self.fetch(request, read)
+        waiting: Spool[Batch] = Spool(_IN_MEMORY, may_wait=False)
+        waiting.put(batch, batch.size)
+        waiting.close()
+        return waiting
+
+    def try_item(self, due: Due) -> None:
+        """Ask for one document, and keep nothing of it."""
+
+        def read(response: requests.Response) -> None:
+            with _temporary_file() as body:
+                self._receive(response, body)
+
+        self.fetch(self._document_request(due), read)
+
+    def _document_request(self, due: Due) -> HTTPRequest:
+        return self.get_http_request(page=PageContext({self.item_field: due.id}, None))
+
+    def _receive(self, response: requests.Response, body: IO[bytes]) -> dict[str, Any]:
+        """Take in a response's body and return its type, size and hash.
+
+        Raises:
+            BodyError: If it is no whole PDF.
+            FatalAPIError: If it is larger than allowed.
+        """
+        digest = hashlib.sha256()
+        size = 0
+        while chunk := response.raw.read(_CHUNK, decode_content=True):
+            size += len(chunk)
+            if size > self._max_bytes:
+                msg = f"the document is larger than `documents.max_bytes` ({self._max_bytes})"
+                raise FatalAPIError(msg)
+            digest.update(chunk)
+            body.write(chunk)
+        _check_pdf(body, size)
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return {"media_type": media_type or "application/pdf", "size": size, "sha256": digest.hexdigest()}
+
+    @property
+    def _max_bytes(self) -> int:
+        documents = self.config["documents"]
+        return int(documents.get("max_bytes") or _MAX_BYTES[documents["mode"]])
+
+    @cached_property
+    def store(self) -> Store:
+        """Where the documents are kept."""
+        documents = self.config["documents"]
+        if documents["mode"] == "inline":
+            return InlineStore()
+        return FileStore(documents["url"], self.name, documents.get("storage_options") or {})
+
+    @override
+    def read_batches(self) -> Iterator[Batch]:
+        _ = self.store  # if it cannot be opened, nothing is asked for
+        yield from super().read_batches()
+
+
+@contextmanager
+def _temporary_file() -> Iterator[IO[bytes]]:
+    """Give a file for a document, which is in memory while it is small.
+
+    Raises:
+        FatalAPIError: If it cannot be written: that is no fault of the provider, and passes by itself for nobody.
+    """
+    try:
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
+            yield cast("IO[bytes]", body)
+    except OSError as error:
+        msg = f"a temporary file cannot be written ({reason(error)}): make room for it, or set TMPDIR to another folder"
+        raise FatalAPIError(msg) from error
+
+
+def file_name(key: str) -> str:
+    """Return a file name for an invoice: readable, fit for any file system, and its own where case does not count."""
+    if _PLAIN.fullmatch(key) and not _RESERVED.match(key):
+        return f"{key}.pdf"
+    readable = re.sub(r"[^\w.\-]+", "_", key, flags=re.ASCII).lstrip("._-")[:_LONGEST_NAME]
+    if _RESERVED.match(readable):
+        readable = f"_{readable}"
+    return f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.pdf".lstrip("-")
+
+
+def _check_pdf(body: IO[bytes], size: int) -> None:
+    """Look for a PDF's header near the start, and for its end mark, after which no object may begin.
+
+    What stands before the one and after the other is padding, which readers pass over. An object after an end mark is
+    of a later part: of an update, or of a file that begins with its first page, and the end of that part is missing.
+
+    Raises:
+        BodyError: If it is no whole PDF.
+    """
+    body.seek(0)
+    head = body.read(_HEAD)
+    body.seek(max(0, size - _TAIL))
+    tail = body.read()
+    if b"%PDF-" not in head:
+        msg = f"the body ({size} bytes) is not a PDF"
+        raise BodyError(msg)
+    end = tail.rfind(b"%%EOF")
+    is_first_part = b"/Linearized" in head and _NO_OFFSET.search(tail, max(0, end - _HEAD), max(0, end))
+    if end < 0 or is_first_part or _OBJECT.search(tail, end):
+        msg = f"the PDF is cut off after {size} bytes"
+        raise BodyError(msg)

@@ -1,0 +1,118 @@
+"""How a stream's sync ends: whatever happens, it is told by name, and the other streams go on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
+from typing_extensions import override
+
+from tap_invoices.errors import SyncError, failure_type
+from tap_invoices.http.client import ApiStream
+from tap_invoices.http.retry import describe
+from tap_invoices.streams.maps import MapError, map_error
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers.types import Context
+
+    from tap_invoices.streams.bookmark import Bookmark
+    from tap_invoices.tap import TapInvoices
+
+FAILURES_TOLD = 20
+"""Items that could not be had and get a line of their own, in each stream."""
+
+
+class EndingStream(ApiStream, ABC):
+    """A stream that closes its account, and whose failure ends nothing else."""
+
+    def __init__(self, tap: TapInvoices) -> None:
+        super().__init__(tap)
+        self.is_short = False
+        self.has_doubts = False
+        """Whether so many items in a row seemed gone that it is not believed."""
+        self._failures_told = 0
+        self._error: Exception | None = None
+        self._stop_reading: Callable[[], None] = lambda: None
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Sync as the SDK does. What a record meets on its way ends this stream alone."""
+        records = super()._sync_records(context, write_messages=write_messages)
+        if not write_messages:  # batch files, of which the last is still to come when the last record is there
+            yield from records
+            return
+        try:
+            yield from records
+        except (AbortedSyncFailedException, AbortedSyncPausedException):  # a dry run has seen enough
+            raise
+        except Exception as error:  # noqa: BLE001
+            self._error = error
+        self._end()
+
+    @override
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        """Sync as the SDK does. Where a file cannot be written, the bookmark goes back to what was told."""
+        try:
+            super()._sync_batches(batch_config, context)
+        except Exception as error:  # noqa: BLE001
+            self._error = error
+            self.bookmark.undo()
+        self._end()
+
+    def _end(self) -> None:
+        """Close the account, when all that can be written is written."""
+        self.state_manager.is_flushed = False
+        if self._error is None:
+            self._complete()
+        else:
+            self._stop_reading()  # for its provider's other streams must not wait for it
+            self._fail(map_error(self._error) or self._error)
+        self._tell_misfits()
+
+    def _complete(self) -> None:
+        if self.account.failed:
+            message = f"{self.account.failed} items could not be had; they are asked for again at the next sync"
+            self._tap.close_account(self, "partial", message)
+        elif self.is_short:
+            self._tap.close_account(self, "short")
+        else:
+            if self._stream_version is not None and self._may_remove_rows():
+                self._write_activate_version_message(self._stream_version)
+            self._tap.close_account(self, "complete")
+
+    def _may_remove_rows(self) -> bool:
+        """Tell whether what did not come is gone: not where items are kept or doubted, or none was found at all."""
+        return not (self.bookmark.failed or self.has_doubts or (self.account.gone and not self.account.read))
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, SyncError):
+            message = describe(error)
+        elif isinstance(error, MapError):
+            message = str(error)
+        else:
+            message = f"unexpected {type(error).__name__}"
+            self.logger.debug("Unexpected error in %s", self.name, exc_info=error)
+        self.bookmark.hold()
+        self._tap.close_account(self, "failed", message, failure_type(error))
+
+    @property
+    @abstractmethod
+    def bookmark(self) -> Bookmark:
+        """Where the next sync starts."""
+
+    @abstractmethod
+    def _tell_misfits(self) -> None:
+        """Warn of what did not fit the schema."""
+
+    def log_failure(self, item: str, error: Exception, what_next: str) -> None:
+        """Tell that one item could not be had; after so many, their count at the end says it."""
+        self._failures_told += 1
+        if self._failures_told <= FAILURES_TOLD:
+            self.logger.warning("%s: %s: %s; %s", self.name, item, describe(error), what_next)
+        elif self._failures_told == FAILURES_TOLD + 1:
+            self.logger.warning("%s: more items could not be had; from here on they are only counted", self.name)

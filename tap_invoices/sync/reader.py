@@ -1,0 +1,119 @@
+"""Reads all providers at the same time, each in a thread of its own, ahead of the one thread that writes messages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING
+
+from tap_invoices.concurrency.spill_queue import AbandonedError, Spool
+from tap_invoices.errors import FatalAPIError
+from tap_invoices.http.retry import describe
+from tap_invoices.streams.base import Batch, InvoiceStream
+from tap_invoices.streams.children import FollowStream
+from tap_invoices.streams.lists import ListStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Feeds:
+    """Starts the feeds when the first stream is read, when it is known which streams are wanted.
+
+    Args:
+        streams: All streams of the tap, each list before its followers.
+    """
+
+    def __init__(self, streams: Iterable[InvoiceStream]) -> None:
+        self._streams = tuple(streams)
+        self._feeds: dict[str, Feed] = {}
+
+    def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
+        """Return a stream's batches, as they come."""
+        if not self._feeds:
+            providers = dict.fromkeys(s.provider for s in self._streams)
+            self._feeds = {name: Feed([s for s in self._streams if s.provider == name]) for name in providers}
+            for feed in self._feeds.values():
+                feed.start()
+        return self._feeds[stream.provider].read(stream)
+
+
+class Feed:
+    """Reads one provider's selected streams, in the order in which they are written."""
+
+    def __init__(self, streams: Sequence[InvoiceStream]) -> None:
+        self._lists = [stream for stream in streams if isinstance(stream, ListStream)]
+        self._selected = {stream.name for stream in streams if stream.selected}
+        self._followers = [s for s in streams if isinstance(s, FollowStream) and s.name in self._selected]
+        self._spools: dict[str, Spool[Batch]] = {
+            name: Spool(overflow=stream.ABORT_AT_RECORD_COUNT is None)
+            for stream in streams
+            if (name := stream.name) in self._selected
+        }
+        for stream in streams:
+            if stream.name in self._selected:
+                stream.prepare()
+
+    def start(self) -> None:
+        """Begin to read, in a thread that does not keep the process alive."""
+        threading.Thread(target=self._walk, name=f"feed-{id(self)}", daemon=True).start()
+
+    def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
+        """Yield a stream's batches; who stops early is not waited for."""
+        spool = self._spools[stream.name]
+        try:
+            yield from spool
+        finally:
+            spool.abandon()
+
+    def _walk(self) -> None:
+        for listing in self._lists:
+            followers = [f for f in self._followers if f.follows is type(listing)]
+            if followers or listing.name in self._selected:
+                self._read_list(listing, followers)
+
+    def _read_list(self, listing: ListStream, followers: list[FollowStream]) -> None:
+        spool = self._spools.get(listing.name)
+        try:
+            self._read_pages(listing, followers, spool)
+        except AbandonedError:
+            pass  # a dry run has seen enough of the list, and wants to see its followers
+        except Exception as error:  # noqa: BLE001  (the writing thread gets it)
+            if spool:
+                spool.close(error)
+            for follower in followers:
+                self._spools[follower.name].close(FatalAPIError(f"{listing.name} could not be read: {describe(error)}"))
+            return
+        if spool:
+            spool.close()
+        for follower in followers:
+            self._read_follower(follower)
+
+    def _read_pages(self, listing: ListStream, followers: list[FollowStream], spool: Spool[Batch] | None) -> None:
+        listing.readers = (*([listing] if spool else []), *followers)
+        starts = {reader.name: reader.starting_value() for reader in listing.readers}
+        listing.since = None if None in starts.values() else min(str(start) for start in starts.values())
+        for page in listing.read():
+            for follower in followers:
+                if page.is_due_to(follower.name):
+                    follower.note(page.rows, None if page.due_to else starts[follower.name])
+            if spool and page.is_due_to(listing.name):
+                rows = listing.due_rows(page.rows, None if page.due_to else starts[listing.name])
+                try:
+                    spool.put(Batch(rows, page.size), page.size)
+                except AbandonedError:
+                    if not followers or listing.ABORT_AT_RECORD_COUNT is not None:
+                        raise
+                    spool = None  # the list cannot be written, and its followers still need all of it
+
+    def _read_follower(self, follower: FollowStream) -> None:
+        spool = self._spools[follower.name]
+        try:
+            for batch in follower.read_batches():
+                spool.put(batch, batch.size)
+        except AbandonedError:
+            return
+        except Exception as error:  # noqa: BLE001  (the writing thread gets it)
+            spool.close(error)
+        else:
+            spool.close()

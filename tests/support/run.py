@@ -1,0 +1,262 @@
+"""Runs the tap against a sandbox, in this process or as one of its own, and reads what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+from tap_invoices.tap import TapInvoices
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "tap_invoices"]
+
+PROVIDERS = ("covage", "matas", "ibana", "exsited", "i3dnet")
+LISTS = {
+    "covage_invoices": "/covage/api/v1/invoice/$",
+    "matas_invoices": "/matas/api/invoices$",
+    "ibana_invoices": "/ibana/v1/invoice$",
+    "exsited_invoices": "/exsited/api/v3/invoices$",
+    "i3dnet_invoices": "/i3dnet/v3/account/invoice$",
+    "i3dnet_unpaid_invoices": "/i3dnet/v3/account/invoice/unpaid$",
+}
+"""Stream → path of its requests, as a regular expression."""
+FOLLOWERS = {
+    "covage_invoice_documents": "/covage/api/v1/invoice/[^/]+/download/$",
+    "matas_invoice_details": "/matas/api/invoice/[^/]+$",
+    "exsited_invoice_details": "/exsited/api/v3/invoices/[^/]+$",
+    "exsited_invoice_information": "/exsited/api/v2/invoices/[^/]+/information$",
+    "exsited_order_invoices": "/exsited/api/v3/orders/[^/]+/invoices$",
+    "exsited_account_invoices": "/exsited/api/v3/accounts/[^/]+/invoices$",
+    "exsited_invoice_documents": "/exsited/api/v2/invoices/[^/]+/pdf$",
+    "i3dnet_invoice_details": "/i3dnet/v3/account/invoice/[0-9]+$",
+    "i3dnet_invoice_details_by_number": "/i3dnet/v3/account/invoice/number/[^/]+$",
+    "i3dnet_invoice_documents": "/i3dnet/v3/account/invoice/[0-9]+/pdf$",
+}
+STREAMS = {**LISTS, **FOLLOWERS}
+UNIFIED = ("invoices", "invoice_lines")
+"""The schemas of all providers' invoices, which no stream has yet."""
+DOCUMENTS = tuple(name for name in FOLLOWERS if name.endswith("_documents"))
+SUB_LISTS = ("exsited_order_invoices", "exsited_account_invoices")
+
+
+PATIENCE = 120
+"""Seconds for what takes a moment, and more on a loaded machine; nothing waits that long unless it is broken."""
+
+
+def until(condition):
+    """Wait for something to be so."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+
+
+class Clock:
+    """Seconds that pass only when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.slept = []
+
+    def __call__(self):
+        return self.now
+
+    monotonic = __call__
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+SPAN = timedelta(days=5 * 365)
+"""How far the dates of a shuffled book lie back: most of them before every lookback."""
+
+
+def shuffle_dates(book, provider, dice):
+    """Date a book's invoices over years in any order, and give Exsited's orders and accounts invoices of any age."""
+    for key in list(book.invoices):
+        at = book.now() - SPAN * dice.random()
+        book.change(key, **_dated(provider, book.invoices[key], at, dice))
+
+
+def _dated(provider, row, at, dice):
+    stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if provider == "covage":
+        return {"accounting_date": stamp[:10]}
+    if provider == "matas":
+        return {"invoice_date": stamp, "payment_date": row["payment_date"] and stamp}
+    if provider == "ibana":
+        return {"updatedAt": stamp}
+    if provider == "i3dnet":
+        return {"creationDate": int(at.timestamp()), "paymentDate": row["paymentDate"] and int(at.timestamp())}
+    owners = {name: f"{name}-{dice.randrange(5)}" for name in ("order_id", "account_id") if row.get(name)}
+    return {"last_updated_on": stamp, **owners}
+
+
+def provider_of(stream):
+    return stream.partition("_")[0]
+
+
+def settings(box, *providers, **more):
+    """Return settings that point at a sandbox; documents come inline."""
+    return {"documents": {"mode": "inline"}, **box.config(*providers), **more}
+
+
+@dataclass
+class Run:
+    """What came out of one sync."""
+
+    lines: list[str]
+    tap: TapInvoices | None = None
+
+    @cached_property
+    def messages(self):
+        return [json.loads(line, parse_float=Decimal) for line in self.lines]
+
+    @cached_property
+    def records(self):
+        found = defaultdict(list)
+        for message in self.messages:
+            if message["type"] == "RECORD":
+                found[message["stream"]].append(message["record"])
+        return found
+
+    @property
+    def state(self):
+        states = [message["value"] for message in self.messages if message["type"] == "STATE"]
+        return states[-1] if states else {}
+
+    @property
+    def failures(self):
+        return self.tap.failures
+
+    def bookmark(self, stream):
+        return self.state.get("bookmarks", {}).get(stream, {})
+
+    def account(self, stream):
+        return self.tap.streams[stream].account
+
+    def keys(self, stream):
+        keys = self.key_names(stream)
+        return [tuple(str(record[key]) for key in keys) for record in self.records[stream]]
+
+    def key_names(self, stream):
+        return next(m["key_properties"] for m in self.messages if m["type"] == "SCHEMA" and m["stream"] == stream)
+
+
+@contextlib.contextmanager
+def own_signals():
+    """The SDK takes the signals of the process that runs a tap: give them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def sync(config, state=None, *, catalog=None, streams=None, full_table=()):
+    """Run one sync in this process, and wait for its threads: what is still in flight must not meet the next test."""
+    before, out = threading.enumerate(), io.StringIO()
+    with own_signals(), contextlib.redirect_stdout(out):
+        tap = TapInvoices(config=deepcopy(config), state=deepcopy(state), catalog=catalog)
+        for name, stream in tap.streams.items():
+            if streams is not None:
+                stream.selected = name in streams
+            if name in full_table:
+                stream.forced_replication_method = "FULL_TABLE"
+        tap.sync_all()
+        tap.message_writer.flush()
+    _join("feed-", before)  # while they go on, they begin threads of the pools
+    tap.close()
+    _join(PROVIDERS, before)
+    return Run(out.getvalue().removesuffix("\n").split("\n"), tap)
+
+
+def _join(names, before):
+    for thread in threading.enumerate():
+        if thread not in before and thread.name.startswith(names):
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), f"{thread.name} does not end"
+
+
+def catalog(config, streams):
+    """Return a catalog that selects the named streams."""
+    with own_signals(), contextlib.redirect_stdout(io.StringIO()):
+        tap = TapInvoices(config=deepcopy(config))
+        found = deepcopy(tap.catalog_dict)
+    for entry in found["streams"]:
+        for part in entry["metadata"]:
+            if not part["breadcrumb"]:
+                part["metadata"]["selected"] = entry["tap_stream_id"] in streams
+    return found
+
+
+def command(folder, config, state=None, *, streams=None):
+    """Write what a tap's process reads into a folder, and return its command line."""
+    given = {"config": config, "state": state, "catalog": catalog(config, streams) if streams is not None else None}
+    arguments = []
+    for name, value in given.items():
+        if value is not None:
+            path = Path(folder, f"{name}.json")
+            path.write_text(json.dumps(value, default=str), encoding="utf-8")
+            arguments += [f"--{name}", str(path)]
+    return [*COMMAND, *arguments]
+
+
+def environment(**more):
+    """Return what a tap's process sees: this one's variables but the screen's size, and the checkout on the path."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def process(folder, config, state=None, *, streams=None, **variables):
+    """Run one sync as a process of its own."""
+    return subprocess.run(  # noqa: S603
+        command(folder, config, state, streams=streams),
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def fresh_seeds(count):
+    """Return seeds that no run had before, and say which: what a long form finds can be found again."""
+    first = int.from_bytes(os.urandom(5))
+    sys.stdout.write(f"seeds {first} to {first + count - 1}\n")
+    return range(first, first + count)
+
+
+_WITH_PEAK = """
+import atexit, pathlib, sys
+from tap_invoices.__main__ import main
+status = pathlib.Path("/proc/self/status")
+atexit.register(lambda: sys.stderr.write(next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))))
+main()
+"""
+
+
+def peak(folder, config, stream):
+    """Return the most KiB of memory that a tap's process takes; Linux only."""
+    arguments = command(folder, config, streams=[stream])[len(COMMAND) :]
+    run = [sys.executable, "-c", _WITH_PEAK, *arguments]
+    with Path(folder, "out.jsonl").open("w") as out:
+        done = subprocess.run(run, env=environment(), stdout=out, stderr=subprocess.PIPE, text=True, check=True)  # noqa: S603
+    return int(done.stderr.split()[-2])
