@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from tap_invoices.einvoice.currency import AmountsIn
     from tap_invoices.einvoice.model import Document, Row
-    from tap_invoices.record import Record
 
 UTC = ZoneInfo("UTC")
+RawRow = dict[str, Any]
+"""A provider's row, fitted to the schema of its stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceMapping:
-    """How a provider's rows, fitted to their schema, become unified ones; all without I/O.
+    """How a provider's rows become unified ones; all without I/O.
 
     Args:
         invoice: Makes a row of ``invoices`` from one of ``headers``.
@@ -53,8 +54,8 @@ class InvoiceMapping:
         version: Another one reads everything again, as a corrected mapping needs.
     """
 
-    invoice: Callable[[Record, MappingContext], Row]
-    lines: Callable[[Record, MappingContext], list[Row]]
+    invoice: Callable[[RawRow, MappingContext], Row]
+    lines: Callable[[RawRow, MappingContext], list[Row]]
     headers: Source
     details: Source | None
     documents: Source | None = None
@@ -63,6 +64,6 @@ class InvoiceMapping:
     version: int = 1
 
 
-def objects(value: list[Any] | None) -> list[Record]:
+def objects(value: list[Any] | None) -> list[RawRow]:
     """Return the objects of a list; what could not be read as one keeps its place."""
     return [each or {} for each in value or ()]

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tap_invoices.einvoice import model
-from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, Source
-
-if TYPE_CHECKING:
-    from tap_invoices.record import Record
+from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, RawRow, Source
 
 _TYPE_CODES: dict[int | None, str] = {1: "380"}
 """By ``invoice_type``, of which only this one is documented: a standard invoice."""
 
 
-def invoice(row: Record, context: MappingContext) -> model.Row:
+def invoice(row: RawRow, context: MappingContext) -> model.Row:
     """Return the row of ``invoices`` for one of ``covage_invoices``; what the XML says wins."""
     return model.invoice(
         document=context.document,
@@ -32,7 +27,7 @@ def invoice(row: Record, context: MappingContext) -> model.Row:
     )
 
 
-def lines(row: Record, context: MappingContext) -> list[model.Row]:
+def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
     """Return the rows of ``invoice_lines`` for one of ``covage_invoices``, from its XML."""
     document = context.document
     if document is None:
@@ -43,7 +38,7 @@ def lines(row: Record, context: MappingContext) -> list[model.Row]:
     )
 
 
-def _changed_at(row: Record) -> str | None:
+def _changed_at(row: RawRow) -> str | None:
     day: str | None = row.get("accounting_date")
     return day and f"{day}T00:00:00Z"
 

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 from tap_invoices.einvoice import model
 from tap_invoices.einvoice.currency import currency, major
 from tap_invoices.einvoice.days import day, text_day
-from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, Source, objects
+from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, RawRow, Source, objects
 from tap_invoices.einvoice.rules import CREDIT_NOTES, signed, signed_lines, status
 
 if TYPE_CHECKING:
     from tap_invoices.einvoice.exact import Amount
-    from tap_invoices.record import Record
 
 _TYPE_CODES: dict[int | None, str] = {0: "380", 1: "381"}
 """By ``isCredit``."""
 
 
-def invoice(row: Record, context: MappingContext) -> model.Row:
+def invoice(row: RawRow, context: MappingContext) -> model.Row:
     """Return the row of ``invoices`` for one of ``i3dnet_invoices``."""
     kind, code = _TYPE_CODES.get(row.get("isCredit")), currency(row.get("currency"), row.get("currencySign"))
     # Of a credit invoice it is not known what counts as paid.
@@ -46,7 +45,7 @@ def invoice(row: Record, context: MappingContext) -> model.Row:
     )
 
 
-def lines(row: Record, context: MappingContext) -> list[model.Row]:
+def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
     """Return the rows of ``invoice_lines`` for one of ``i3dnet_invoice_details``."""
     kind, code = _TYPE_CODES.get(row.get("isCredit")), currency(row.get("currency"), row.get("currencySign"))
     found = signed_lines(

@@ -9,17 +9,16 @@ from tap_invoices.einvoice.checks import RULES
 from tap_invoices.einvoice.currency import amount_in, currency
 from tap_invoices.einvoice.days import text_day
 from tap_invoices.einvoice.exact import add
-from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, Source, objects
+from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, RawRow, Source, objects
 from tap_invoices.einvoice.rules import signed, signed_lines, status, text
 from tap_invoices.einvoice.tax import breakdown, net_totals, rate
-from tap_invoices.record import ADDITIONAL
+from tap_invoices.records.conform import ADDITIONAL
 
 if TYPE_CHECKING:
     from tap_invoices.einvoice.columns import LineColumns
-    from tap_invoices.record import Record
 
 
-def invoice(row: Record, context: MappingContext) -> model.Row:
+def invoice(row: RawRow, context: MappingContext) -> model.Row:
     """Return the row of ``invoices`` for one of ``ibana_invoices``."""
     seller, buyer = row.get("counterparty") or {}, row.get("organization") or {}
     kind, code, items = _type_code(row.get("type")), currency(row.get("currency")), _lines(row, context)
@@ -58,7 +57,7 @@ def invoice(row: Record, context: MappingContext) -> model.Row:
     )
 
 
-def lines(row: Record, context: MappingContext) -> list[model.Row]:
+def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
     """Return the rows of ``invoice_lines`` for one of ``ibana_invoices``."""
     code = currency(row.get("currency"))
     return model.invoice_lines(
@@ -66,7 +65,7 @@ def lines(row: Record, context: MappingContext) -> list[model.Row]:
     )
 
 
-def _lines(row: Record, context: MappingContext) -> list[LineColumns]:
+def _lines(row: RawRow, context: MappingContext) -> list[LineColumns]:
     code, items = currency(row.get("currency")), objects(row.get("lineItems"))
     totals, taxes, prices = (
         [amount_in(context.amounts_in, item.get(name), code) for item in items]
@@ -98,7 +97,7 @@ def _type_code(kind: str | None) -> str | None:
     return "380" if name == "INVOICE" else None
 
 
-def _purchase_order(row: Record) -> str | None:
+def _purchase_order(row: RawRow) -> str | None:
     """Return the number of the order; older versions of the API have a text where there is an object now."""
     order = row.get("purchaseOrder") or (row.get(ADDITIONAL) or {}).get("purchaseOrder")
     number = order.get("purchaseOrderNumber") if isinstance(order, dict) else order

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from tap_invoices.einvoice import model
 from tap_invoices.einvoice.currency import currency
 from tap_invoices.einvoice.days import day
-from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, Source, objects
+from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, RawRow, Source, objects
 from tap_invoices.einvoice.rules import status
 from tap_invoices.einvoice.tax import breakdown, net_totals, rate
 
 if TYPE_CHECKING:
     from tap_invoices.einvoice.columns import LineColumns
-    from tap_invoices.record import Record
 
 
-def invoice(row: Record, context: MappingContext) -> model.Row:
+def invoice(row: RawRow, context: MappingContext) -> model.Row:
     """Return the row of ``invoices`` for one of ``exsited_invoices``; `net_amount` follows from total and tax."""
     figures, items, state = row.get("kpis") or {}, _lines(row, context), _status(row)
     return model.invoice(
@@ -49,14 +48,14 @@ def invoice(row: Record, context: MappingContext) -> model.Row:
     )
 
 
-def lines(row: Record, context: MappingContext) -> list[model.Row]:
+def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
     """Return the rows of ``invoice_lines`` for one of ``exsited_invoices``."""
     return model.invoice_lines(
         _lines(row, context), invoice_id=row["id"], currency=_currency(row), changed_at=row.get("last_updated_on")
     )
 
 
-def _lines(row: Record, context: MappingContext) -> list[LineColumns]:
+def _lines(row: RawRow, context: MappingContext) -> list[LineColumns]:
     items = objects(row.get("lines"))
     taxes = objects([item.get("tax") for item in items])
     nets = net_totals([item.get("subtotal") for item in items], [tax.get("amount") for tax in taxes], row.get("total"))
@@ -76,11 +75,11 @@ def _lines(row: Record, context: MappingContext) -> list[LineColumns]:
     ]
 
 
-def _currency(row: Record) -> str | None:
+def _currency(row: RawRow) -> str | None:
     return currency((row.get("currency") or {}).get("name"))
 
 
-def _status(row: Record) -> str | None:
+def _status(row: RawRow) -> str | None:
     figures, name = row.get("kpis") or {}, (row.get("status") or "").upper()
     return status(
         is_deleted=figures.get("deleted_on"),

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from tap_invoices.einvoice import model
 from tap_invoices.einvoice.currency import amount_in, currency
 from tap_invoices.einvoice.days import day
-from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, Source, objects
+from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, RawRow, Source, objects
 from tap_invoices.einvoice.rules import status, text
 from tap_invoices.einvoice.tax import tax_entry
-from tap_invoices.record import ADDITIONAL
+from tap_invoices.records.conform import ADDITIONAL
 
 if TYPE_CHECKING:
     from tap_invoices.einvoice.exact import Amount, Number
-    from tap_invoices.record import Record
 
 
-def invoice(row: Record, context: MappingContext) -> model.Row:
+def invoice(row: RawRow, context: MappingContext) -> model.Row:
     """Return the row of ``invoices`` for one of ``matas_invoices``."""
     address, code = row.get("invoice_address") or {}, currency(row.get("currency"))
 
@@ -47,7 +46,7 @@ def invoice(row: Record, context: MappingContext) -> model.Row:
     )
 
 
-def lines(row: Record, context: MappingContext) -> list[model.Row]:
+def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
     """Return the rows of ``invoice_lines`` for one of ``matas_invoice_details``."""
     code = currency(row.get("currency"))
     found = [
@@ -73,7 +72,7 @@ def _type_code(total: Number) -> str | None:
     return "381" if total < 0 else "380"
 
 
-def _is_paid(row: Record) -> bool | None:
+def _is_paid(row: RawRow) -> bool | None:
     """Tell whether there is a day of payment; null is unpaid, but one that cannot be read is not known."""
     if row.get("payment_date"):
         return True
