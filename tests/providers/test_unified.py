@@ -93,10 +93,16 @@ def whole(name, said):
     return row
 
 
+def golden(path):
+    """The unified rows of a golden file's row."""
+    case = decode(path.read_bytes())
+    return unify(path.parts[-3], case["row"], case.get("details"), case.get("settings"))
+
+
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_a_row_becomes_what_is_written_down(path):
     case = decode(path.read_bytes())
-    header, lines = unify(path.parts[-3], case["row"], case.get("details"), case.get("settings"))
+    header, lines = golden(path)
     assert exactly(header) == exactly(whole("invoices", case["invoice"]))
     assert exactly(lines) == exactly([whole("invoice_lines", line) for line in case["lines"]])
 
