@@ -28,7 +28,7 @@ from tap_invoices.streams import maps
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.ledger import Ledger, LedgerError
 from tap_invoices.streams.writer import BufferedWriter, LastStateWriter
-from tap_invoices.sync.reader import Feeds
+from tap_invoices.sync.reader import Sync
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -89,7 +89,7 @@ class TapInvoices(CommandLineTap):
             {
                 p.name: connection_class(p, settings.for_provider(p, self.config), self.logger)
                 for p in PROVIDERS
-                if p.is_on(self.config)
+                if p.is_configured(self.config)
             }
         )
 
@@ -126,7 +126,7 @@ class TapInvoices(CommandLineTap):
 
     @override
     def discover_streams(self) -> list[InvoiceStream]:
-        on = [stream for provider in PROVIDERS if provider.is_on(self.config) for stream in provider.streams]
+        on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
         if not self._has_documents:
             left_out = [str(stream.name) for stream in on if issubclass(stream, DocumentStream)]  # type: ignore[misc]
             self._refuse_selected(left_out)
@@ -188,9 +188,9 @@ class TapInvoices(CommandLineTap):
     # What the streams share
 
     @cached_property
-    def feeds(self) -> Feeds:
+    def sync(self) -> Sync:
         """What fetches ahead of the thread that writes."""
-        return Feeds(self.streams.values())
+        return Sync(self.streams.values())
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -247,7 +247,7 @@ class TapInvoices(CommandLineTap):
             "; ".join(f"{name} ({reason})" for name, reason in self.failures.items()),
         )
 
-    def close_account(
+    def close_stream(
         self,
         stream: EndingStream,
         outcome: str,
@@ -255,13 +255,13 @@ class TapInvoices(CommandLineTap):
         failure_type: str = "system",
     ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
-        stream.account.end(outcome)
+        stream.counts.end(outcome)
         if failure:
             self.failures[stream.name] = failure
             extra = {"stream_name": stream.name, "failure_type": failure_type}
             self.logger.error("%s: %s", stream.name, failure, extra=extra)
         try:
-            self.ledger.close(stream.account)
+            self.ledger.close(stream.counts)
         except LedgerError as error:
             self.logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
             self.failures.setdefault(stream.name, str(error))

@@ -53,7 +53,7 @@ def _timeless(text: str) -> str:
 def demo_table() -> str:
     """Return what `make demo` prints at its end."""
     lines, tap = first_sync(demo.INVOICES)
-    after = {name: tap.streams[name].account.emitted for name in sorted(tap.streams)}
+    after = {name: tap.streams[name].counts.emitted for name in sorted(tap.streams)}
     messages = (json.loads(line, parse_float=str) for line in lines if f'"stream":"{demo.SAMPLE}"' in line)
     *_, last = (message["record"] for message in messages if message["type"] == "RECORD")
     return f"```console\n$ make demo\n…\n{demo.table({}, after).strip()}\n{demo.sample(last)}\n{demo.FIRST}\n```"
@@ -78,7 +78,7 @@ def state(provider: str) -> str:
 def ledger(stream: str) -> str:
     """Return both of a stream's lines at its end: the one for people and the one for machines."""
     _, tap = first_sync(demo.INVOICES)
-    account = tap.streams[stream].account
+    account = tap.streams[stream].counts
     account.seconds = 0.2
     entry = {"sync": times.rfc3339(NOW), **account.to_dict()}
     return f"```text\n{stream} {account.sentence()}\nLEDGER: {json.dumps(entry)}\n```"

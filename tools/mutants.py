@@ -90,13 +90,13 @@ MUTANTS = (
     Mutant("bookmarks are not bounded by their floor", "streams/bookmark.py", "self._write(floor)", "self._write(None)", CRASH),
     Mutant("any version is understood", "config/state.py", "if version not in range(VERSION + 1)", "if version not in range(99)", CRASH),
     Mutant("a bookmark may go back", "streams/bookmark.py", 'moved = max(new or "", self._old or "")', 'moved = new or self._old or ""', FOLLOWING),
-    # Due rules
+    # Pending rules
     Mutant("open items are not due", "streams/children.py", " or self.is_open(row):", ":", FOLLOWING),
     Mutant("items without a date are not due", "streams/bookmark.py", "or value is None or value >= since", 'or (value or "") >= since', FOLLOWING),
     Mutant("a missing item is a failure", "streams/children.py", "except GoneError as error:", "except ZeroDivisionError as error:", FAULTS),
     Mutant("an item that is refused is only a failure", "streams/children.py", "except (SignInError, ProviderDownError, BusyError):",
            "except ProviderDownError:", FAULTS),
-    Mutant("versions are activated after failures", "streams/outcome.py", "if self.account.failed:", "if False:", LEDGER),
+    Mutant("versions are activated after failures", "streams/outcome.py", "if self.counts.failed:", "if False:", LEDGER),
     # Requests
     Mutant("ids are quoted in part", "http/client.py", 'quote(value, safe="")', "quote(value)", FAULTS),
     Mutant("redirects count as answers", "http/client.py", "if status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:",
@@ -117,7 +117,7 @@ MUTANTS = (
     Mutant("a pause holds for one", "http/session.py", "self.limiter.pause(seconds)", "pass", LIMITS),
     Mutant("as many at once as there are threads", "concurrency/limiter.py", "if self._in_flight >= self._allowed:", "if False:", LIMITS),
     Mutant("tokens are renewed at their end", "http/auth.py", "_EARLIEST_RENEWAL = 30.0", "_EARLIEST_RENEWAL = 0.0", LIMITS),
-    # Spool, crash, secrets
+    # BatchQueue, crash, secrets
     Mutant("what overflows is dropped", "concurrency/spill_queue.py", "self._in_file += 1", "pass",
            "tests/process/test_concurrency.py"),
     Mutant("errors end in silence", "concurrency/spill_queue.py", "raise self._error", "return None", FAULTS),

@@ -11,7 +11,7 @@ from tap_invoices.config import settings
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.records.schemas import SCHEMAS
 from tap_invoices.streams.base import InvoiceStream
-from tap_invoices.streams.children import FollowStream
+from tap_invoices.streams.children import ChildStream
 from tap_invoices.tap import TapInvoices
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _joins() -> Iterator[tuple[str, str, str]]:
         first: dict[str, str] = {}
         for stream in streams_of(provider):
             key = stream.primary_keys[-1]
-            listing = name_of(stream.follows) if issubclass(stream, FollowStream) else first.get(key)
+            listing = name_of(stream.parent) if issubclass(stream, ChildStream) else first.get(key)
             if listing:
                 yield name_of(stream), listing, key
             first.setdefault(key, name_of(stream))
@@ -124,8 +124,8 @@ def picture() -> str:
     on = {name: (to, key) for name, to, key in _joins()}
     for stream in (stream for provider in PROVIDERS for stream in streams_of(provider)):
         name = name_of(stream)
-        if issubclass(stream, FollowStream):
-            lines.append(f'  {name_of(stream.follows)} -->|"each {stream.item_field}"| {name}')
+        if issubclass(stream, ChildStream):
+            lines.append(f'  {name_of(stream.parent)} -->|"each {stream.parent_key}"| {name}')
         elif name in on:
             lines.append(f'  {on[name][0]} -.-|"same {on[name][1]}"| {name}')
     optional = ",".join(name_of(s) for p in PROVIDERS for s in streams_of(p) if not s.selected_by_default)

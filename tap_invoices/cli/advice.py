@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _ROWS = 10
-"""Rows to ask a list for: a few, for not every row names what each follower needs."""
+"""Rows to ask a list for: a few, for not every row names what each child needs."""
 
 _CURES = {
     "the host name is not known": "check {urls}",

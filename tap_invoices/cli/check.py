@@ -12,10 +12,10 @@ from tap_invoices.cli.advice import UnusableError
 from tap_invoices.concurrency.pool import Pool
 from tap_invoices.errors import FatalAPIError, GoneError, SyncError
 from tap_invoices.http.retry import TRANSPORT_ERRORS
-from tap_invoices.streams.children import FollowStream
+from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.lists import ListStream, PagedStream
-from tap_invoices.streams.pending import Due
+from tap_invoices.streams.pending import Pending
 
 if TYPE_CHECKING:
     from tap_invoices.cli.advice import Probe
@@ -95,21 +95,21 @@ class ProviderCheck:
 
     def _try(self, stream: InvoiceStream) -> str:
         """Ask for a little of a stream, and say what came."""
-        if not isinstance(stream, FollowStream):
+        if not isinstance(stream, ChildStream):
             return self._lists[type(stream)].count
         if isinstance(stream, DocumentStream):
             stream.store.check()
-        listing, field = self._lists[stream.follows], stream.item_field
-        item = next((str(row[field]) for row in listing.rows_for_followers() if row.get(field) not in (None, "")), None)
+        listing, field = self._lists[stream.parent], stream.parent_key
+        item = next((str(row[field]) for row in listing.rows_for_children() if row.get(field) not in (None, "")), None)
         if item is None:
             return f"as far as can be told: {listing.name} names no {field} to ask for"
         try:
             if isinstance(stream, PagedStream):
                 stream.fetch_page(stream.new_paginator().current_value, {field: item})
             elif isinstance(stream, DocumentStream):
-                stream.try_item(Due(item, None))
+                stream.try_item(Pending(item, None))
             else:
-                stream.fetch_item(Due(item, None))
+                stream.fetch_item(Pending(item, None))
         except GoneError:
             return f"though there is nothing for {field} {item}; a sync passes over it"
         return f"asked for {field} {item}"
@@ -145,7 +145,7 @@ class _TriedList:
             raise FatalAPIError(rows)
         return f"{len(rows)} invoices or more" if total is None else f"{total} invoices"
 
-    def rows_for_followers(self) -> list[Row]:
+    def rows_for_children(self) -> list[Row]:
         """Return the first rows.
 
         Raises:

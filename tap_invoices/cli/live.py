@@ -102,7 +102,7 @@ class Line:
 
     def __init__(self, stream: InvoiceStream) -> None:
         self.name = stream.name
-        self._account = stream.account
+        self._account = stream.counts
         self._page_size = stream.settings.get("page_size") if isinstance(stream, ListStream) else None
         self._arrivals: deque[tuple[float, int]] = deque()
 

@@ -23,7 +23,7 @@ class AbandonedError(Exception):
     """The reader has left: nothing more is wanted."""
 
 
-class Spool(Generic[T]):
+class BatchQueue(Generic[T]):
     """First in, first out.
 
     Before anybody reads, what is beyond the memory goes to a temporary file. Once somebody does, the writer waits.

@@ -58,7 +58,7 @@ def missing(catalog: Catalog, config: Mapping[str, Any], providers: Iterable[Pro
     for provider in providers:
         own = {str(stream.name) for stream in provider.streams}  # type: ignore[misc]
         names = ", ".join(name for name in selected if name in own)
-        if not names or provider.is_on(config):
+        if not names or provider.is_configured(config):
             continue
         given = config.get(provider.name) or {}
         empty = ", ".join(f"`{provider.name}.{s.name}`" for s in provider.settings if s.required and s.name in given)

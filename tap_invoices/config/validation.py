@@ -59,7 +59,7 @@ def problems(schema: Mapping[str, Any], config: Mapping[str, Any], providers: It
         found.append(
             "`batch_config` writes records as they come, before `stream_maps` and flattening: take one of them out"
         )
-    if not found and not any(provider.is_on(config) for provider in providers):
+    if not found and not any(provider.is_configured(config) for provider in providers):
         names = ", ".join(provider.name for provider in providers)
         found.append(f"no provider is configured: give the required settings of at least one of {names}")
     return found if len(found) <= _TOLD else [*found[:_TOLD], f"and {len(found) - _TOLD} more faults in the settings"]
@@ -151,7 +151,7 @@ def _start_date(value: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _provider(provider: Provider, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not provider.is_on(config):
+    if not provider.is_configured(config):
         return
     given: Mapping[str, Any] = config[provider.name]
     for setting in provider.settings:

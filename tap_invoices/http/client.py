@@ -23,7 +23,7 @@ from tap_invoices.errors import (
     SignedOutError,
 )
 from tap_invoices.http.retry import RETRIED_STATUSES, Retry
-from tap_invoices.streams.ledger import Account
+from tap_invoices.streams.ledger import Counts
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -50,7 +50,7 @@ class ApiStream(RESTStream[Any], ABC):
 
     def __init__(self, tap: TapInvoices) -> None:
         super().__init__(tap)
-        self.account = Account(self.name)
+        self.counts = Counts(self.name)
 
     @cached_property
     def connection(self) -> Connection:
@@ -142,12 +142,12 @@ class ApiStream(RESTStream[Any], ABC):
             return False
         again = proven.copy()
         again.headers["Authorization"] = signed.headers["Authorization"]
-        self.account.count(requests=1)
+        self.counts.count(requests=1)
         with self.connection.send(again) as response:
             return not self.is_signed_out(response)
 
     def _ask(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
-        self.account.count(requests=1)
+        self.counts.count(requests=1)
         with self.connection.send(request) as response:
             self.connection.see_clock(response)
             self.validate_response(response)
@@ -157,7 +157,7 @@ class ApiStream(RESTStream[Any], ABC):
         return answer
 
     def _on_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
-        self.account.wait(seconds)
+        self.counts.wait(seconds)
         self.logger.warning("%s: %s; asking again in %.1f s", self.name, reason, seconds)
 
     def is_signed_out(self, response: requests.Response) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from typing_extensions import override
 
 from tap_invoices.errors import PagingError
-from tap_invoices.paging.keys import Seen
+from tap_invoices.paging.keys import KeySet
 
 Token = TypeVar("Token")
 
@@ -51,15 +51,15 @@ class Paginator(ABC, Generic[Token]):
     def __init__(self, first: Token) -> None:
         self.current_value = first
         self.finished = False
-        self.seen = Seen()
+        self.seen = KeySet()
         self.total: int | None = None
         """The last that was told; None while none was."""
         self.moved = False
         """Whether rows may have passed unseen, for the list has shrunk and the pages cannot show it."""
-        self._pages = Seen()
+        self._pages = KeySet()
 
     @property
-    def needs_proof(self) -> bool:
+    def needs_second_pass(self) -> bool:
         """Whether rows may have moved between the pages without a sign, so that only a second pass can tell."""
         return False
 
@@ -105,7 +105,7 @@ class CursorPaginator(Paginator[str | None]):
 
     @property
     @override
-    def needs_proof(self) -> bool:
+    def needs_second_pass(self) -> bool:
         return bool(self._cursors) and not self._is_read_again()
 
     @override

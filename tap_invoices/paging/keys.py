@@ -10,7 +10,7 @@ _SHARDS = 4096
 _bytes = Struct("q").pack
 
 
-class Seen:
+class KeySet:
     """A set of keys, kept as 64-bit hashes in many short arrays of bytes, each of which is searched in C.
 
     Two of a million keys share a hash once in 37 million runs; one hash is found across the border of two others

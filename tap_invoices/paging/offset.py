@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from tap_invoices.errors import PagingError
 from tap_invoices.paging.base import PAGES_BEYOND_TOTAL, Page, Paginator
-from tap_invoices.paging.keys import Seen
+from tap_invoices.paging.keys import KeySet
 
 _MOST_NO_SHORTER = 2
 
@@ -139,7 +139,7 @@ class WindowPaginator(Paginator[Window]):
     def _step_back(self) -> None:
         back = self.page_size * 2**self._place.stepping_back
         self._place.stepping_back += 1
-        self._pages = Seen()  # what was read may rightly come again
+        self._pages = KeySet()  # what was read may rightly come again
         self.current_value = self.plan(max(0, self.current_value.start + 1 - back))
 
     @override
@@ -168,7 +168,7 @@ class OffsetPaginator(WindowPaginator):
         return Window(position - 1, self.page_size + 1) if position else Window(0, self.page_size)
 
 
-class NumberPaginator(WindowPaginator):
+class PageNumberPaginator(WindowPaginator):
     """Page numbers: the first row is a multiple of the page's size.
 
     Pages of one size never overlap, so sizes vary: of those that hold the row before the position, the one that

@@ -79,7 +79,7 @@ class Provider:
     sign_in: Callable[[Mapping[str, Any], Connection], Auth]
     streams: tuple[type[InvoiceStream], ...]
 
-    def is_on(self, config: Mapping[str, Any]) -> bool:
+    def is_configured(self, config: Mapping[str, Any]) -> bool:
         """Tell whether any required setting is given."""
         given = config.get(self.name) or {}
         return isinstance(given, Mapping) and any(

@@ -26,7 +26,7 @@ _MOST_DIGITS = 40
 _INDEX = re.compile(r"\[\d+\]")
 
 
-class RecordFitter:
+class Conformer:
     """Fits rows to a schema and counts what did not fit.
 
     Args:

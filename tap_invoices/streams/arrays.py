@@ -12,7 +12,7 @@ from typing_extensions import override
 from tap_invoices.errors import BodyError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page
-from tap_invoices.paging.keys import Seen
+from tap_invoices.paging.keys import KeySet
 from tap_invoices.records.decode import decode, split_array
 from tap_invoices.streams.lists import UNEXPECTED, ListStream, key_of
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 _PART = 500
 
 
-class ArrayListStream(ListStream):
+class SinglePageList(ListStream):
     """A list without pages."""
 
     @override
     def read_list(self) -> Iterator[Page]:
         request = self.get_http_request(page=PageContext(None, None))
         items = self.fetch(request, _read_array)
-        seen = Seen()
+        seen = KeySet()
         for start in range(0, len(items), _PART):
             part = [bytes(item) for item in items[start : start + _PART]]
             rows = [decode(item) for item in part]

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.counts import Doubling
-from tap_invoices.records.conform import Record, RecordFitter
+from tap_invoices.records.conform import Conformer, Record
 from tap_invoices.records.schemas import SCHEMAS
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.bookmark import Bookmark
@@ -61,19 +61,19 @@ class InvoiceStream(EndingStream, ABC):
 
     def __init__(self, tap: TapInvoices) -> None:
         super().__init__(tap)
-        self._state_told_at = time.monotonic()
+        self._state_written_at = time.monotonic()
         self._is_progress_due = Doubling()
 
     # Record
 
     @cached_property
-    def fitter(self) -> RecordFitter:
+    def conformer(self) -> Conformer:
         """Fits rows to the schema."""
-        return RecordFitter(self.schema, self.mask)
+        return Conformer(self.schema, self.mask)
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
-        return row if isinstance(row, VerbatimRow) else self.fitter(row)
+        return row if isinstance(row, VerbatimRow) else self.conformer(row)
 
     @property
     def emits_records_as_they_are(self) -> bool:
@@ -84,7 +84,7 @@ class InvoiceStream(EndingStream, ABC):
 
     @override
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterable[Context | None]:
-        """Yield nothing: followers take what is due to them from the list, not from each record in turn."""
+        """Yield nothing: children take what is due to them from the list, not from each record in turn."""
         return ()
 
     @override
@@ -108,7 +108,7 @@ class InvoiceStream(EndingStream, ABC):
     @override
     def get_records(self, context: Context | None) -> Iterable[Row]:
         """Yield the rows as they come. A failure ends this stream and is told at the end; the others go on."""
-        batches = self._tap.feeds.read(self)
+        batches = self._tap.sync.read(self)
         self._stop_reading = batches.close
         try:
             for batch in batches:
@@ -120,38 +120,38 @@ class InvoiceStream(EndingStream, ABC):
 
     def _settle(self, batch: Batch) -> None:
         """Take note of a batch whose rows have all been emitted."""
-        self.account.emitted += len(batch.rows)
+        self.counts.emitted += len(batch.rows)
         self.bookmark.see(batch.rows)
         self.bookmark.settle(batch.failed, batch.settled)
         self.bookmark.checkpoint(batch.floor)
         self.state_manager.is_flushed = False
-        if time.monotonic() - self._state_told_at > STATE_SECONDS:
-            self._state_told_at = time.monotonic()
-            self._tell_state()
+        if time.monotonic() - self._state_written_at > STATE_SECONDS:
+            self._state_written_at = time.monotonic()
+            self._write_state()
 
-    def _tell_state(self) -> None:
+    def _write_state(self) -> None:
         if not self.config.get("batch_config"):  # whose rows are out only once their file is
             self._write_state_message()
         if self._is_progress_due():
-            self.logger.info("%s so far: %s", self.name, self.account.progress())
+            self.logger.info("%s so far: %s", self.name, self.counts.progress())
 
     @override
-    def _tell_misfits(self) -> None:
-        for name, count in sorted(self.fitter.misfits.items()):
+    def _log_misfits(self) -> None:
+        for name, count in sorted(self.conformer.misfits.items()):
             self.logger.warning(
                 "%s: %d records with a `%s` that does not fit its type; the originals are in additional_properties",
                 self.name,
                 count,
                 name,
             )
-        for name, count in sorted(self.fitter.dropped.items()):
+        for name, count in sorted(self.conformer.dropped.items()):
             self.logger.warning(
                 "%s: %d records with a `%s` that does not fit, and is deselected in whole or in part: it is left out",
                 self.name,
                 count,
                 name,
             )
-        for name, count in sorted(self.fitter.unknown.items()):
+        for name, count in sorted(self.conformer.unknown.items()):
             self.logger.warning(
                 "%s: %d records with an unknown field `%s`; it is kept in additional_properties", self.name, count, name
             )
@@ -185,7 +185,7 @@ class InvoiceStream(EndingStream, ABC):
 
     def prepare(self) -> None:
         """Set what depends on catalog and state, before a thread needs it."""
-        _ = self.bookmark, self.fitter
+        _ = self.bookmark, self.conformer
         if self.replication_method == "FULL_TABLE" and self.config.get("emit_activate_version_messages"):
             self._stream_version = self._initialized_at
 

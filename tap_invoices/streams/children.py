@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from tap_invoices.concurrency.spill_queue import Spool
+from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.errors import (
     BusyError,
     FatalAPIError,
@@ -25,7 +25,7 @@ from tap_invoices.streams.base import Batch, InvoiceStream, Row
 from tap_invoices.streams.bookmark import is_due
 from tap_invoices.streams.failures import ALIKE, FailuresInARow
 from tap_invoices.streams.lists import PagedStream, is_key
-from tap_invoices.streams.pending import Due, DueItems
+from tap_invoices.streams.pending import Pending, PendingItems
 
 if TYPE_CHECKING:
     from tap_invoices.streams.lists import ListStream
@@ -35,12 +35,12 @@ _MEMORY = 1024 * 1024
 """Bytes of one item's list that wait in memory."""
 
 
-class FollowStream(InvoiceStream):
+class ChildStream(InvoiceStream):
     """Asks for each invoice that its list names and that has changed, or may have."""
 
     asks_for_items = True
-    follows: ClassVar[type[ListStream]]
-    item_field: ClassVar[str]
+    parent: ClassVar[type[ListStream]]
+    parent_key: ClassVar[str]
     """Field of the list's rows that the path asks for, and its placeholder there."""
     filters_rows: ClassVar[bool] = False
     """Whether the bookmark says which of an item's rows are emitted, and not only which items are asked for."""
@@ -52,14 +52,14 @@ class FollowStream(InvoiceStream):
         self._in_a_row = FailuresInARow()
 
     @cached_property
-    def due(self) -> DueItems:
+    def due(self) -> PendingItems:
         """What is to be asked for, as far as the list has been read."""
-        return DueItems(undated_hold=self.filters_rows)
+        return PendingItems(undated_hold=self.filters_rows)
 
     @cached_property
-    def again(self) -> dict[str, Due]:
+    def again(self) -> dict[str, Pending]:
         """What an earlier sync could not get."""
-        return {item: Due(item, value, again=True) for item, value in self.bookmark.failed.items()}
+        return {item: Pending(item, value, again=True) for item, value in self.bookmark.failed.items()}
 
     # From the list
 
@@ -76,7 +76,7 @@ class FollowStream(InvoiceStream):
         normalise = self.bookmark.normalise
         items = []
         for row in rows:
-            item = row.get(self.item_field)
+            item = row.get(self.parent_key)
             if not is_key(item):
                 self._nameless += 1
                 continue
@@ -84,18 +84,18 @@ class FollowStream(InvoiceStream):
             if str(item) in self.again:
                 self.again[str(item)].see(value)
             elif is_due(value, since) or self.is_open(row):
-                items.append(Due(str(item), value))
+                items.append(Pending(str(item), value))
             else:
-                self.account.count(unchanged=1)
+                self.counts.count(unchanged=1)
         self.due.add(items)
 
     # Item by item
 
     @abstractmethod
-    def fetch_item(self, due: Due) -> Iterable[Batch]:
+    def fetch_item(self, due: Pending) -> Iterable[Batch]:
         """Ask for one item and return its rows. Any thread may."""
 
-    def accept(self, due: Due, batches: Iterable[Batch]) -> Iterable[Batch]:  # noqa: ARG002
+    def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterable[Batch]:  # noqa: ARG002
         """Return what came for an item, in the order in which the items were asked for."""
         return batches
 
@@ -109,9 +109,9 @@ class FollowStream(InvoiceStream):
         """
         if self._nameless:
             self.logger.warning(
-                "%s: %d rows of the list have no `%s` to ask by", self.name, self._nameless, self.item_field
+                "%s: %d rows of the list have no `%s` to ask by", self.name, self._nameless, self.parent_key
             )
-        self.account.expected = len(self.again) + len(self.due)
+        self.counts.expected = len(self.again) + len(self.due)
         for due, future in self.connection.pool.in_order(self.fetch_item, chain(self.again.values(), self.due)):
             yield from self._outcome(due, future)
             if verdict := self._in_a_row.verdict():
@@ -121,7 +121,7 @@ class FollowStream(InvoiceStream):
         if verdict := self._in_a_row.verdict(at_end=True):
             raise verdict
 
-    def _outcome(self, due: Due, future: Future[Iterable[Batch]]) -> Iterator[Batch]:
+    def _outcome(self, due: Pending, future: Future[Iterable[Batch]]) -> Iterator[Batch]:
         """Yield what became of an item."""
         failed: dict[str, str | None] = {}
         try:
@@ -129,17 +129,17 @@ class FollowStream(InvoiceStream):
         except (SignInError, ProviderDownError, BusyError):
             raise
         except GoneError as error:
-            self.account.count(gone=1)
+            self.counts.count(gone=1)
             self.log_failure(due.id, error, "left out, for it is gone")
             failed = self._doubted(self._in_a_row.add_gone(due))
         except Exception as error:  # noqa: BLE001  (whatever it is, the other items must go on)
             known = self._known(error)
-            self.account.count(failed=1)
+            self.counts.count(failed=1)
             self.log_failure(due.id, known, "asked for again at the next sync")
             self._in_a_row.add_failure(due, known)
             failed = {due.id: due.value}
         else:
-            self.account.count(read=1)
+            self.counts.count(read=1)
             yield from batches
             self._in_a_row.add_success()
         yield Batch([], 0, floor=due.floor, failed=failed, settled=[] if due.id in failed else [due.id])
@@ -152,14 +152,14 @@ class FollowStream(InvoiceStream):
         self.logger.debug("%s: unexpected %s\n%s", self.name, type(error).__name__, frames)
         return FatalAPIError(f"unexpected {type(error).__name__}")
 
-    def _doubted(self, row: list[Due]) -> dict[str, str | None]:
+    def _doubted(self, row: list[Pending]) -> dict[str, str | None]:
         """Return which of a long row that seems gone the next sync asks for once more; the provider may be ill."""
         if len(row) == ALIKE:
             self.logger.warning("%s: %d items in a row seem gone; the next sync asks for them again", self.name, ALIKE)
         self.has_doubts = self.has_doubts or bool(row)
         return {each.id: each.value for each in row if not each.again}
 
-    def complete_row(self, row: Row, due: Due) -> Row:
+    def complete_row(self, row: Row, due: Pending) -> Row:
         """Return a row with the key that only the list knows, where it lacks it."""
         key = type(self).primary_keys[0]
         if not is_key(row.get(key)):
@@ -167,28 +167,28 @@ class FollowStream(InvoiceStream):
         return row
 
 
-class SubListStream(FollowStream, PagedStream):
+class SubListStream(ChildStream, PagedStream):
     """One list for each item, with pages of its own."""
 
     filters_rows = True
 
     @override
-    def fetch_item(self, due: Due) -> Spool[Batch]:
+    def fetch_item(self, due: Pending) -> BatchQueue[Batch]:
         """Return an item's pages, which are emitted only once all have come; a long list waits in a file.
 
         Raises:
             FatalAPIError: If they are another item's.
         """
         since = None if due.again else self.starting_value()
-        pages: Spool[Batch] = Spool(_MEMORY, may_wait=False)
+        pages: BatchQueue[Batch] = BatchQueue(_MEMORY, may_wait=False)
         owners: set[str] = set()
-        for page in self.read_pages({self.item_field: due.id}, ahead=False):
-            owners.update(str(owner) for row in page.rows if is_key(owner := row.get(self.item_field)))
+        for page in self.read_pages({self.parent_key: due.id}, ahead=False):
+            owners.update(str(owner) for row in page.rows if is_key(owner := row.get(self.parent_key)))
             changed = [row for row in page.rows if is_due(self.bookmark.normalise(self.changed(row)), since)]
             rows = [self.complete_row(row, due) for row in changed]
             pages.put(Batch(rows, page.size), page.size)
         if owners and due.id not in owners:
-            msg = f"no row of the answer has the `{self.item_field}` that was asked for"
+            msg = f"no row of the answer has the `{self.parent_key}` that was asked for"
             raise FatalAPIError(msg)
         pages.close()
         return pages

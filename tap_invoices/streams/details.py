@@ -10,24 +10,24 @@ from typing_extensions import override
 
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.http.session import read_body
-from tap_invoices.paging.keys import Seen
+from tap_invoices.paging.keys import KeySet
 from tap_invoices.records.decode import decode
 from tap_invoices.streams.base import Batch, Row
-from tap_invoices.streams.children import FollowStream
+from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import is_key
 
 if TYPE_CHECKING:
     import requests
 
-    from tap_invoices.streams.pending import Due
+    from tap_invoices.streams.pending import Pending
     from tap_invoices.tap import TapInvoices
 
 
-class SingleStream(FollowStream):
+class SingleStream(ChildStream):
     """One row for each item."""
 
     @override
-    def complete_row(self, row: Row, due: Due) -> Row:
+    def complete_row(self, row: Row, due: Pending) -> Row:
         """Return a row with the key and the replication value that only the list knows, where it lacks them."""
         row.setdefault(str(type(self).replication_key), self.bookmark.shown(due.value))
         return super().complete_row(row, due)
@@ -38,7 +38,7 @@ class DetailStream(SingleStream):
 
     def __init__(self, tap: TapInvoices) -> None:
         super().__init__(tap)
-        self._came = Seen()
+        self._came = KeySet()
         """Rows without their ids."""
 
     def parse_item(self, body: Any) -> Any:
@@ -46,8 +46,8 @@ class DetailStream(SingleStream):
         return body
 
     @override
-    def fetch_item(self, due: Due) -> list[Batch]:
-        request = self.get_http_request(page=PageContext({self.item_field: due.id}, None))
+    def fetch_item(self, due: Pending) -> list[Batch]:
+        request = self.get_http_request(page=PageContext({self.parent_key: due.id}, None))
 
         def read(response: requests.Response) -> Batch:
             body = read_body(response)
@@ -62,13 +62,13 @@ class DetailStream(SingleStream):
 
         return [self.fetch(request, read)]
 
-    def _may_be(self, row: Row, due: Due) -> bool:
+    def _may_be(self, row: Row, due: Pending) -> bool:
         """Tell whether a row is of an invoice, and does not say that it is another one than was asked for."""
-        own_id = row.get(self.item_field)
+        own_id = row.get(self.parent_key)
         return not row.keys().isdisjoint(self.schema["properties"]) and (not is_key(own_id) or str(own_id) == due.id)
 
     @override
-    def accept(self, due: Due, batches: Iterable[Batch]) -> Iterable[Batch]:
+    def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterable[Batch]:
         """Return what came, unless it has no id and came for another item already.
 
         Raises:
@@ -76,9 +76,9 @@ class DetailStream(SingleStream):
         """
         for batch in batches:
             for row in batch.rows:
-                is_new = self._came.add(repr([field for field in row.items() if field[0] != self.item_field]))
-                if not is_new and not is_key(row.get(self.item_field)):
-                    msg = f"the answer has no `{self.item_field}`, and has come for another item already"
+                is_new = self._came.add(repr([field for field in row.items() if field[0] != self.parent_key]))
+                if not is_new and not is_key(row.get(self.parent_key)):
+                    msg = f"the answer has no `{self.parent_key}`, and has come for another item already"
                     raise FatalAPIError(msg)
                 self.complete_row(row, due)
         return batches

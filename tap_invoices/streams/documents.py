@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
-from tap_invoices.concurrency.spill_queue import Spool
+from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.counts import MEBIBYTE
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.streams.base import Batch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.streams.rest import HTTPRequest
 
-    from tap_invoices.streams.pending import Due
+    from tap_invoices.streams.pending import Pending
 
 _CHUNK = 256 * 1024
 _IN_MEMORY = MEBIBYTE
@@ -55,7 +55,7 @@ class DocumentStream(SingleStream, ABC):
         return {"Accept": "application/pdf"}
 
     @override
-    def fetch_item(self, due: Due) -> Spool[Batch]:
+    def fetch_item(self, due: Pending) -> BatchQueue[Batch]:
         """Return an item's row, which waits in a file if it holds a large document."""
         request = self._document_request(due)
 
@@ -67,12 +67,12 @@ class DocumentStream(SingleStream, ABC):
                 return Batch([self.complete_row(row, due)], len(row.get("content_base64") or "") + _CHUNK // 64)
 
         batch = self.fetch(request, read)
-        waiting: Spool[Batch] = Spool(_IN_MEMORY, may_wait=False)
+        waiting: BatchQueue[Batch] = BatchQueue(_IN_MEMORY, may_wait=False)
         waiting.put(batch, batch.size)
         waiting.close()
         return waiting
 
-    def try_item(self, due: Due) -> None:
+    def try_item(self, due: Pending) -> None:
         """Ask for one document, and keep nothing of it."""
 
         def read(response: requests.Response) -> None:
@@ -81,8 +81,8 @@ class DocumentStream(SingleStream, ABC):
 
         self.fetch(self._document_request(due), read)
 
-    def _document_request(self, due: Due) -> HTTPRequest:
-        return self.get_http_request(page=PageContext({self.item_field: due.id}, None))
+    def _document_request(self, due: Pending) -> HTTPRequest:
+        return self.get_http_request(page=PageContext({self.parent_key: due.id}, None))
 
     def _receive(self, response: requests.Response, body: IO[bytes]) -> dict[str, Any]:
         """Take in a response's body and return its type, size and hash.

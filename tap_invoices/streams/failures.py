@@ -9,7 +9,7 @@ from tap_invoices.errors import FatalAPIError, LostError, ProviderDownError, Ref
 from tap_invoices.http.retry import describe
 
 if TYPE_CHECKING:
-    from tap_invoices.streams.pending import Due
+    from tap_invoices.streams.pending import Pending
 
 ALIKE = 20
 """A stream whose last items, this many, failed alike, ends; so many 404 in a row are not believed at once."""
@@ -32,7 +32,7 @@ class FailuresInARow:
 
     def __init__(self) -> None:
         self._failures: list[SyncError] = []
-        self._gone: list[Due] = []
+        self._gone: list[Pending] = []
         self._outcomes = 0
 
     def add_success(self) -> None:
@@ -41,7 +41,7 @@ class FailuresInARow:
         self._failures.clear()
         self._gone.clear()
 
-    def add_gone(self, due: Due) -> list[Due]:
+    def add_gone(self, due: Pending) -> list[Pending]:
         """Take note of an item that seems gone, and return the row of them if it is too long to be believed."""
         self._outcomes += 1
         self._failures.clear()
@@ -49,7 +49,7 @@ class FailuresInARow:
         self._gone = row[-ALIKE:]
         return row if len(row) >= ALIKE else []
 
-    def add_failure(self, due: Due, error: SyncError) -> None:
+    def add_failure(self, due: Pending, error: SyncError) -> None:
         """Take note of an item that could not be had."""
         self._gone.clear()
         if not due.again:

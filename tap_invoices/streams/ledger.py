@@ -22,12 +22,12 @@ _APPENDING = (None, "file", "local", "memory", "sftp", "ssh", "smb", "hdfs")
 
 
 @dataclass
-class Account:
+class Counts:
     """The counts of one stream in one sync."""
 
     stream: str
     expected: int | None = None
-    """What the provider says there is, or for followers how many were due."""
+    """What the provider says there is, or for children how many were due."""
     read: int = 0
     """Distinct keys that arrived."""
     emitted: int = 0
@@ -103,7 +103,7 @@ class Ledger:
         self._url = url
         self._sync = times.rfc3339(datetime.now(UTC).replace(microsecond=0))
 
-    def close(self, account: Account) -> None:
+    def close(self, account: Counts) -> None:
         """Write a finished account.
 
         Raises:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.paging.keys import Seen
+    from tap_invoices.paging.keys import KeySet
 
 
 UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
@@ -109,7 +109,7 @@ class PagedStream(InvoiceStream):
         Raises:
             IncompleteError: If the list stays shorter than the provider says.
         """
-        earlier: list[Seen] = []
+        earlier: list[KeySet] = []
         for _ in range(_READINGS):
             paginator, new = self.new_paginator(), 0
             for page in self._read_pass(paginator, context, earlier, ahead=ahead):
@@ -120,7 +120,7 @@ class PagedStream(InvoiceStream):
             earlier.append(paginator.seen)
         self._refuse_short(paginator)
 
-    def _is_whole(self, paginator: Paginator[Any], earlier: list[Seen], *, brought_rows: bool) -> bool:
+    def _is_whole(self, paginator: Paginator[Any], earlier: list[KeySet], *, brought_rows: bool) -> bool:
         total, seen = paginator.total, len(paginator.seen)
         if total is not None and seen < total:
             self.logger.warning("%s: %d of %d rows came; reading the list again", self.name, seen, total)
@@ -130,7 +130,7 @@ class PagedStream(InvoiceStream):
             self.logger.warning("%s: the list has shrunk while it was read; reading it again", self.name)
             return False
         is_proven = is_same if total is None else bool(earlier)  # without a total, nothing else shows that rows went
-        if paginator.needs_proof and not is_proven:
+        if paginator.needs_second_pass and not is_proven:
             self.logger.info("%s: reading the list once more, for its pages do not show whether rows moved", self.name)
             return False
         if total is not None and seen > total:
@@ -152,7 +152,7 @@ class PagedStream(InvoiceStream):
         self,
         paginator: Paginator[Any],
         context: Context | None,
-        earlier: list[Seen],
+        earlier: list[KeySet],
         *,
         ahead: bool,
     ) -> Iterator[Page]:
@@ -162,11 +162,11 @@ class PagedStream(InvoiceStream):
             later = paginator.ahead(self.connection.pool.size - 1) if ahead else []
             for stale in asked.keys() - {token, *later}:
                 asked.pop(stale).cancel()
-            page = self._fetch_beside(token, later, asked, context)
+            page = self._fetch_ahead(token, later, asked, context)
             rows = paginator.advance(page)
             yield replace(page, rows=[row for row in rows if not self._came(row, earlier)] if earlier else rows)
 
-    def _fetch_beside(
+    def _fetch_ahead(
         self, token: Any, later: list[Any], asked: dict[Any, Future[Page]], context: Context | None
     ) -> Page:
         """Fetch a page, and have later ones fetched meanwhile."""
@@ -176,7 +176,7 @@ class PagedStream(InvoiceStream):
                     asked[each] = self.connection.pool.submit(self.fetch_page, each, context)
         return asked.pop(token).result() if token in asked else self.fetch_page(token, context)
 
-    def _came(self, row: Row, earlier: list[Seen]) -> bool:
+    def _came(self, row: Row, earlier: list[KeySet]) -> bool:
         return any(self.key_of(row, "") in seen for seen in earlier)
 
 
@@ -186,7 +186,7 @@ class ListStream(InvoiceStream):
     readers: Sequence[InvoiceStream] = ()
     """Who takes from the list in this sync: itself, if it is selected, and those that follow it."""
     since: str | None = None
-    """From which replication value on the list is asked for: the earliest that it or a follower needs."""
+    """From which replication value on the list is asked for: the earliest that it or a child needs."""
 
     @abstractmethod
     def read_list(self) -> Iterator[Page]:
@@ -201,17 +201,17 @@ class ListStream(InvoiceStream):
 
     def _count(self, page: Page) -> None:
         if page.due_to is None:
-            self.account.expected = page.total if page.total is not None else self.account.expected
-        elif self.account.expected is not None:
-            self.account.count(expected=len(page.rows))
-        self.account.count(read=len(page.rows))
+            self.counts.expected = page.total if page.total is not None else self.counts.expected
+        elif self.counts.expected is not None:
+            self.counts.count(expected=len(page.rows))
+        self.counts.count(read=len(page.rows))
 
     def due_rows(self, rows: list[Row], since: str | None) -> list[Row]:
         """Return the rows that this sync emits: those at or after the start, and those that have no date."""
         if since is None or self.replication_key is None:
             return rows
         due = [row for row in rows if is_due(self.bookmark.value_of(row), since)]
-        self.account.count(unchanged=len(rows) - len(due))
+        self.counts.count(unchanged=len(rows) - len(due))
         return due
 
 

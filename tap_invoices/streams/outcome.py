@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tap_invoices.streams.bookmark import Bookmark
     from tap_invoices.tap import TapInvoices
 
-FAILURES_TOLD = 20
+FAILURES_LOGGED = 20
 """Items that could not be had and get a line of their own, in each stream."""
 
 
@@ -33,7 +33,7 @@ class EndingStream(ApiStream, ABC):
         self.is_short = False
         self.has_doubts = False
         """Whether so many items in a row seemed gone that it is not believed."""
-        self._failures_told = 0
+        self._failures_logged = 0
         self._error: Exception | None = None
         self._stop_reading: Callable[[], None] = lambda: None
 
@@ -72,22 +72,22 @@ class EndingStream(ApiStream, ABC):
         else:
             self._stop_reading()  # for its provider's other streams must not wait for it
             self._fail(map_error(self._error) or self._error)
-        self._tell_misfits()
+        self._log_misfits()
 
     def _complete(self) -> None:
-        if self.account.failed:
-            message = f"{self.account.failed} items could not be had; they are asked for again at the next sync"
-            self._tap.close_account(self, "partial", message)
+        if self.counts.failed:
+            message = f"{self.counts.failed} items could not be had; they are asked for again at the next sync"
+            self._tap.close_stream(self, "partial", message)
         elif self.is_short:
-            self._tap.close_account(self, "short")
+            self._tap.close_stream(self, "short")
         else:
             if self._stream_version is not None and self._may_remove_rows():
                 self._write_activate_version_message(self._stream_version)
-            self._tap.close_account(self, "complete")
+            self._tap.close_stream(self, "complete")
 
     def _may_remove_rows(self) -> bool:
         """Tell whether what did not come is gone: not where items are kept or doubted, or none was found at all."""
-        return not (self.bookmark.failed or self.has_doubts or (self.account.gone and not self.account.read))
+        return not (self.bookmark.failed or self.has_doubts or (self.counts.gone and not self.counts.read))
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, SyncError):
@@ -98,7 +98,7 @@ class EndingStream(ApiStream, ABC):
             message = f"unexpected {type(error).__name__}"
             self.logger.debug("Unexpected error in %s", self.name, exc_info=error)
         self.bookmark.hold()
-        self._tap.close_account(self, "failed", message, failure_type(error))
+        self._tap.close_stream(self, "failed", message, failure_type(error))
 
     @property
     @abstractmethod
@@ -106,13 +106,13 @@ class EndingStream(ApiStream, ABC):
         """Where the next sync starts."""
 
     @abstractmethod
-    def _tell_misfits(self) -> None:
+    def _log_misfits(self) -> None:
         """Warn of what did not fit the schema."""
 
     def log_failure(self, item: str, error: Exception, what_next: str) -> None:
         """Tell that one item could not be had; after so many, their count at the end says it."""
-        self._failures_told += 1
-        if self._failures_told <= FAILURES_TOLD:
+        self._failures_logged += 1
+        if self._failures_logged <= FAILURES_LOGGED:
             self.logger.warning("%s: %s: %s; %s", self.name, item, describe(error), what_next)
-        elif self._failures_told == FAILURES_TOLD + 1:
+        elif self._failures_logged == FAILURES_LOGGED + 1:
             self.logger.warning("%s: more items could not be had; from here on they are only counted", self.name)

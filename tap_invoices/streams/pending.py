@@ -1,4 +1,4 @@
-"""What followers have still to ask for: noted while their list is read, kept in little memory."""
+"""What children have still to ask for: noted while their list is read, kept in little memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
 
-from tap_invoices.concurrency.spill_queue import Spool
-from tap_invoices.paging.keys import Seen
+from tap_invoices.concurrency.spill_queue import BatchQueue
+from tap_invoices.paging.keys import KeySet
 
 _BYTES_EACH = 200
 """About what an item takes in memory."""
@@ -20,7 +20,7 @@ _UNKNOWN = ""
 
 
 @dataclass(slots=True)
-class Due:
+class Pending:
     """One item to ask for."""
 
     id: str
@@ -39,7 +39,7 @@ class Due:
         self.is_listed = True
 
 
-class DueItems:
+class PendingItems:
     """First in, first out, each id once.
 
     Args:
@@ -48,8 +48,8 @@ class DueItems:
 
     def __init__(self, *, undated_hold: bool) -> None:
         self._undated = _UNKNOWN if undated_hold else None
-        self._seen = Seen()
-        self._spool: Spool[list[Due]] = Spool(_MEMORY, may_wait=False)
+        self._seen = KeySet()
+        self._queue: BatchQueue[list[Pending]] = BatchQueue(_MEMORY, may_wait=False)
         self._least: list[str | None] = []
         """Of all rows that were noted with a page's new items, or after them."""
         self._repeated: dict[str, str | None] = {}
@@ -58,7 +58,7 @@ class DueItems:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def add(self, items: list[Due]) -> None:
+    def add(self, items: list[Pending]) -> None:
         """Add the items that a page's rows name; what has been noted before only adds its value."""
         if not items:
             return
@@ -69,16 +69,16 @@ class DueItems:
             else:
                 self._repeated[item.id] = _earlier(self._repeated.get(item.id, item.value), item.value)
         if new:
-            self._spool.put(new, _BYTES_EACH * len(new))
+            self._queue.put(new, _BYTES_EACH * len(new))
             self._least.append(None)
         values = (self._undated if item.value is None else item.value for item in items)
         self._least[-1] = reduce(_smaller, values, self._least[-1])
 
-    def __iter__(self) -> Iterator[Due]:
+    def __iter__(self) -> Iterator[Pending]:
         """Yield the items once; the last of each page knows the floor."""
-        self._spool.close()
+        self._queue.close()
         floors = list(accumulate(reversed(self._least), _smaller))[::-1]
-        for page, floor in zip(self._spool, [*floors[1:], None], strict=False):
+        for page, floor in zip(self._queue, [*floors[1:], None], strict=False):
             for item in page:
                 item.value = _earlier(item.value, self._repeated.pop(item.id, item.value))
             page[-1].floor = floor or None

@@ -27,14 +27,14 @@ class PostedStream(InvoiceStream, ABC):
 
     @property
     def listing(self) -> PostedListStream:
-        """The list, by which its followers count too."""
-        own: Any = getattr(self, "follows", type(self))
+        """The list, by which its children count too."""
+        own: Any = getattr(self, "parent", type(self))
         return cast("PostedListStream", self._tap.streams[own.name])
 
     @override
     def prepare(self) -> None:
         super().prepare()
-        _ = self.listing.bookmark  # by which rows are dated, also for followers alone
+        _ = self.listing.bookmark  # by which rows are dated, also for children alone
 
     @property
     def floor(self) -> str | None:

@@ -6,47 +6,47 @@ import threading
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
-from tap_invoices.concurrency.spill_queue import AbandonedError, Spool
+from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http.retry import describe
 from tap_invoices.streams.base import Batch, InvoiceStream
-from tap_invoices.streams.children import FollowStream
+from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import ListStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Feeds:
+class Sync:
     """Starts the feeds when the first stream is read, when it is known which streams are wanted.
 
     Args:
-        streams: All streams of the tap, each list before its followers.
+        streams: All streams of the tap, each list before its children.
     """
 
     def __init__(self, streams: Iterable[InvoiceStream]) -> None:
         self._streams = tuple(streams)
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, AccountReader] = {}
 
     def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
         """Return a stream's batches, as they come."""
         if not self._feeds:
             providers = dict.fromkeys(s.provider for s in self._streams)
-            self._feeds = {name: Feed([s for s in self._streams if s.provider == name]) for name in providers}
+            self._feeds = {name: AccountReader([s for s in self._streams if s.provider == name]) for name in providers}
             for feed in self._feeds.values():
                 feed.start()
         return self._feeds[stream.provider].read(stream)
 
 
-class Feed:
+class AccountReader:
     """Reads one provider's selected streams, in the order in which they are written."""
 
     def __init__(self, streams: Sequence[InvoiceStream]) -> None:
         self._lists = [stream for stream in streams if isinstance(stream, ListStream)]
         self._selected = {stream.name for stream in streams if stream.selected}
-        self._followers = [s for s in streams if isinstance(s, FollowStream) and s.name in self._selected]
-        self._spools: dict[str, Spool[Batch]] = {
-            name: Spool(overflow=stream.ABORT_AT_RECORD_COUNT is None)
+        self._children = [s for s in streams if isinstance(s, ChildStream) and s.name in self._selected]
+        self._queues: dict[str, BatchQueue[Batch]] = {
+            name: BatchQueue(overflow=stream.ABORT_AT_RECORD_COUNT is None)
             for stream in streams
             if (name := stream.name) in self._selected
         }
@@ -60,60 +60,60 @@ class Feed:
 
     def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
         """Yield a stream's batches; who stops early is not waited for."""
-        spool = self._spools[stream.name]
+        queue = self._queues[stream.name]
         try:
-            yield from spool
+            yield from queue
         finally:
-            spool.abandon()
+            queue.abandon()
 
     def _walk(self) -> None:
         for listing in self._lists:
-            followers = [f for f in self._followers if f.follows is type(listing)]
-            if followers or listing.name in self._selected:
-                self._read_list(listing, followers)
+            children = [f for f in self._children if f.parent is type(listing)]
+            if children or listing.name in self._selected:
+                self._read_list(listing, children)
 
-    def _read_list(self, listing: ListStream, followers: list[FollowStream]) -> None:
-        spool = self._spools.get(listing.name)
+    def _read_list(self, listing: ListStream, children: list[ChildStream]) -> None:
+        queue = self._queues.get(listing.name)
         try:
-            self._read_pages(listing, followers, spool)
+            self._read_pages(listing, children, queue)
         except AbandonedError:
-            pass  # a dry run has seen enough of the list, and wants to see its followers
+            pass  # a dry run has seen enough of the list, and wants to see its children
         except Exception as error:  # noqa: BLE001  (the writing thread gets it)
-            if spool:
-                spool.close(error)
-            for follower in followers:
-                self._spools[follower.name].close(FatalAPIError(f"{listing.name} could not be read: {describe(error)}"))
+            if queue:
+                queue.close(error)
+            for child in children:
+                self._queues[child.name].close(FatalAPIError(f"{listing.name} could not be read: {describe(error)}"))
             return
-        if spool:
-            spool.close()
-        for follower in followers:
-            self._read_follower(follower)
+        if queue:
+            queue.close()
+        for child in children:
+            self._read_child(child)
 
-    def _read_pages(self, listing: ListStream, followers: list[FollowStream], spool: Spool[Batch] | None) -> None:
-        listing.readers = (*([listing] if spool else []), *followers)
+    def _read_pages(self, listing: ListStream, children: list[ChildStream], queue: BatchQueue[Batch] | None) -> None:
+        listing.readers = (*([listing] if queue else []), *children)
         starts = {reader.name: reader.starting_value() for reader in listing.readers}
         listing.since = None if None in starts.values() else min(str(start) for start in starts.values())
         for page in listing.read():
-            for follower in followers:
-                if page.is_due_to(follower.name):
-                    follower.note(page.rows, None if page.due_to else starts[follower.name])
-            if spool and page.is_due_to(listing.name):
+            for child in children:
+                if page.is_due_to(child.name):
+                    child.note(page.rows, None if page.due_to else starts[child.name])
+            if queue and page.is_due_to(listing.name):
                 rows = listing.due_rows(page.rows, None if page.due_to else starts[listing.name])
                 try:
-                    spool.put(Batch(rows, page.size), page.size)
+                    queue.put(Batch(rows, page.size), page.size)
                 except AbandonedError:
-                    if not followers or listing.ABORT_AT_RECORD_COUNT is not None:
+                    if not children or listing.ABORT_AT_RECORD_COUNT is not None:
                         raise
-                    spool = None  # the list cannot be written, and its followers still need all of it
+                    queue = None  # the list cannot be written, and its children still need all of it
 
-    def _read_follower(self, follower: FollowStream) -> None:
-        spool = self._spools[follower.name]
+    def _read_child(self, child: ChildStream) -> None:
+        queue = self._queues[child.name]
         try:
-            for batch in follower.read_batches():
-                spool.put(batch, batch.size)
+            for batch in child.read_batches():
+                queue.put(batch, batch.size)
         except AbandonedError:
             return
         except Exception as error:  # noqa: BLE001  (the writing thread gets it)
-            spool.close(error)
+            queue.close(error)
         else:
-            spool.close()
+            queue.close()

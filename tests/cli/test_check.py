@@ -116,7 +116,7 @@ def test_an_empty_list_is_no_fault(verdicts):
 
 
 def test_an_invoice_that_is_gone_is_no_fault(box, verdicts):
-    box.faults.add(path=faulty.FOLLOWERS["matas_invoice_details"], action={"status": 404})
+    box.faults.add(path=faulty.CHILDREN["matas_invoice_details"], action={"status": 404})
     passed, lines = verdicts(faulty.settings(box, "matas"))
     assert passed
     assert lines[1].endswith("; a sync passes over it")
@@ -328,7 +328,7 @@ def test_a_new_token_that_is_refused_is_not_asked_for_again(box, verdicts):
 
 
 def test_a_permission_that_is_missing_is_told_for_its_stream_alone(box, verdicts):
-    box.faults.add(path=faulty.FOLLOWERS["exsited_invoice_details"], times=None, action={"status": 403})
+    box.faults.add(path=faulty.CHILDREN["exsited_invoice_details"], times=None, action={"status": 403})
     passed, lines = verdicts(faulty.settings(box, "exsited"))
     assert not passed
     why = "403 for GET /api/v3/invoices/{id}: permission denied: ask Exsited to let the API credentials read invoices"

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
-from tap_invoices.concurrency.spill_queue import AbandonedError, Spool
+from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
 from tap_invoices.http.session import Connection
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
@@ -74,7 +74,7 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
         return before
 
     def hold(request):
-        if re.search(faulty.FOLLOWERS["i3dnet_invoice_details"], request.path):
+        if re.search(faulty.CHILDREN["i3dnet_invoice_details"], request.path):
             until(lambda: max(in_flight) >= 3)
 
     monkeypatch.setattr(Limiter, "start", watched)
@@ -89,11 +89,11 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
 def test_all_providers_are_asked_as_soon_as_one_stream_is_read(box):
     with faulty.own_signals():
         tap = TapInvoices(config=box.config())
-    next(iter(tap.feeds.read(tap.streams["covage_invoices"])))
+    next(iter(tap.sync.read(tap.streams["covage_invoices"])))
     until(lambda: {request.provider for request in box.requests} == set(faulty.PROVIDERS))
     for stream in tap.streams.values():
         if stream.selected and stream.name != "covage_invoices":
-            list(tap.feeds.read(stream))
+            list(tap.sync.read(stream))
     tap.close()
 
 
@@ -135,50 +135,50 @@ def test_a_slow_reader_gets_whole_lines(tmp_path):
     assert received.endswith(b"\n")
 
 
-# The spool
+# The queue
 
 
-def fill(spool, items, size=10):
+def fill(queue, items, size=10):
     for item in items:
-        spool.put(item, size)
-    spool.close()
+        queue.put(item, size)
+    queue.close()
 
 
 @given(items=st.lists(st.integers(), max_size=60), memory=st.integers(0, 300), read_first=st.integers(0, 20))
 def test_a_spool_gives_back_what_went_in_in_order(items, memory, read_first):
-    spool = Spool(memory)
+    queue = BatchQueue(memory)
     for item in items:
-        spool.put(item, 10)
-    reader = iter(spool)
+        queue.put(item, 10)
+    reader = iter(queue)
     taken = [next(reader) for _ in range(min(read_first, len(items)))]
-    spool.close()
+    queue.close()
     assert taken + list(reader) == items
 
 
 def test_what_nobody_reads_yet_goes_to_a_file_beyond_the_memory():
-    spool = Spool(memory=100)
-    fill(spool, range(1000))
-    assert len(spool._items) == 10
-    assert spool._in_file == 990
-    assert list(spool) == list(range(1000))
-    assert spool._file is None
+    queue = BatchQueue(memory=100)
+    fill(queue, range(1000))
+    assert len(queue._items) == 10
+    assert queue._in_file == 990
+    assert list(queue) == list(range(1000))
+    assert queue._file is None
 
 
 def test_a_writer_waits_for_a_reader_once_there_is_one():
-    spool = Spool(memory=400)
-    spool._write = Mock()
-    spool.put(0, 10)
-    reader = iter(spool)
+    queue = BatchQueue(memory=400)
+    queue._write = Mock()
+    queue.put(0, 10)
+    reader = iter(queue)
     assert next(reader) == 0
-    thread = threading.Thread(target=fill, args=(spool, range(1, 1000)), daemon=True)
+    thread = threading.Thread(target=fill, args=(queue, range(1, 1000)), daemon=True)
     thread.start()
-    until(lambda: spool._held == 100)
+    until(lambda: queue._held == 100)
     for number in range(1, 1000):
-        assert spool._held <= 100
+        assert queue._held <= 100
         assert next(reader) == number
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert not spool._write.called, "nothing went to the file"
+    assert not queue._write.called, "nothing went to the file"
 
 
 class SmallDisk(io.FileIO):
@@ -206,19 +206,19 @@ def no_room(request, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("no_room")
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 def test_where_the_file_cannot_grow_memory_takes_all_if_the_writer_must_not_wait(items, memory):
-    spool = Spool(memory, may_wait=False)
-    fill(spool, items)
-    assert list(spool) == items
+    queue = BatchQueue(memory, may_wait=False)
+    fill(queue, items)
+    assert list(queue) == items
 
 
 @pytest.mark.usefixtures("no_room")
 def test_where_the_file_cannot_grow_the_writer_waits():
-    spool = Spool(memory=100)
-    thread = threading.Thread(target=fill, args=(spool, range(1000)), daemon=True)
+    queue = BatchQueue(memory=100)
+    thread = threading.Thread(target=fill, args=(queue, range(1000)), daemon=True)
     thread.start()
-    until(lambda: not spool._overflow)
-    assert spool._held <= 100
-    assert list(spool) == list(range(1000))
+    until(lambda: not queue._overflow)
+    assert queue._held <= 100
+    assert list(queue) == list(range(1000))
     thread.join(PATIENCE)
     assert not thread.is_alive()
 
@@ -227,7 +227,7 @@ def test_where_the_file_cannot_grow_the_writer_waits():
 def test_a_sync_is_whole_without_room_for_temporary_files(box, sync, monkeypatch):
     config = {**box.config(), "documents": {"mode": "inline"}}
     usual = sync(config, select="*")
-    monkeypatch.setattr(Spool.__init__, "__defaults__", (1000,))
+    monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (1000,))
     for name in ("due._MEMORY", "follow._MEMORY", "documents._IN_MEMORY"):
         monkeypatch.setattr(f"tap_invoices.{name}", 1000)
     monkeypatch.setattr("tap_invoices.streams.documents.tempfile.SpooledTemporaryFile", lambda _: io.BytesIO())
@@ -237,28 +237,28 @@ def test_a_sync_is_whole_without_room_for_temporary_files(box, sync, monkeypatch
 
 
 def test_a_writer_is_let_go_when_the_reader_leaves():
-    spool = Spool(memory=10, overflow=False)
+    queue = BatchQueue(memory=10, overflow=False)
     caught = []
 
     def write():
         with pytest.raises(AbandonedError) as left:
-            fill(spool, range(1000))
+            fill(queue, range(1000))
         caught.append(left)
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
-    assert next(iter(spool)) == 0
-    spool.abandon()
+    assert next(iter(queue)) == 0
+    queue.abandon()
     thread.join(PATIENCE)
     assert caught
 
 
 def test_an_error_comes_after_what_was_there_before_it():
-    spool = Spool(memory=10)
-    spool.put("one", 10)
-    spool.put("two", 10)
-    spool.close(ValueError("the end"))
-    reader = iter(spool)
+    queue = BatchQueue(memory=10)
+    queue.put("one", 10)
+    queue.put("two", 10)
+    queue.close(ValueError("the end"))
+    reader = iter(queue)
     assert [next(reader), next(reader)] == ["one", "two"]
     with pytest.raises(ValueError, match="the end"):
         next(reader)

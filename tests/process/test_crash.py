@@ -31,7 +31,7 @@ from tap_invoices.streams.writer import BufferedWriter
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
 from tests.support.run import (
-    FOLLOWERS,
+    CHILDREN,
     PATIENCE,
     STREAMS,
     SUB_LISTS,
@@ -180,7 +180,7 @@ SOON = 20
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_within_a_second_with_requests_in_flight(box, tmp_path, number, code):
     """Eight details are under way, and are never answered."""
-    box.faults.add(path=FOLLOWERS["matas_invoice_details"], times=None, action={"delay": 600})
+    box.faults.add(path=CHILDREN["matas_invoice_details"], times=None, action={"delay": 600})
     config = settings(box, "matas", request_timeout=600)
     tap = Tap(tmp_path, config, streams=["matas_invoices", "matas_invoice_details"])
     until(lambda: len(box.requests) >= 9)
@@ -585,7 +585,7 @@ def test_an_older_state_is_understood(box, mark):
 
 
 def test_what_was_listed_but_not_fetched_is_fetched_next_time(box):
-    """The list is through and its bookmark moved; its followers ended early."""
+    """The list is through and its bookmark moved; its children ended early."""
     config = settings(box, "exsited", max_retry_seconds=0)
     box.faults.add(path="/exsited/api/v3/invoices/[^/]+$", after=10, times=None, action={"status": 503})
     streams = ["exsited_invoices", "exsited_invoice_details"]

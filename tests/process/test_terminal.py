@@ -23,7 +23,7 @@ from tap_invoices.cli import live, logs
 from tap_invoices.cli import progress as terminal
 from tap_invoices.counts import Doubling
 from tap_invoices.sandbox import Sandbox
-from tap_invoices.streams.ledger import Account
+from tap_invoices.streams.ledger import Counts
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty
 
@@ -287,7 +287,7 @@ def line(box):
     """A line of a list with pages, and its account."""
     with faulty.own_signals():
         stream = TapInvoices(config=faulty.settings(box, "covage")).streams["covage_invoices"]
-    return live.Line(stream), stream.account
+    return live.Line(stream), stream.counts
 
 
 def test_a_stream_that_has_not_begun_is_queued(line):
@@ -326,7 +326,7 @@ def test_the_rate_is_that_of_the_last_seconds(line, monkeypatch):
 def test_a_wait_is_told_until_it_is_over(monkeypatch):
     clock = faulty.Clock()
     monkeypatch.setattr("tap_invoices.streams.ledger.time", clock)
-    account = Account("a_stream")
+    account = Counts("a_stream")
     account.wait(5)
     account.wait(1)
     assert account.waiting == 5
@@ -390,7 +390,7 @@ def test_metrics_are_on_stderr_at_debug_alone(monkeypatch, level, told):
 
 def test_items_that_are_gone_do_not_flood(sync, caplog):
     with Sandbox(invoices=60) as served:
-        served.faults.add(path=faulty.FOLLOWERS["matas_invoice_details"], times=None, action={"status": 404})
+        served.faults.add(path=faulty.CHILDREN["matas_invoice_details"], times=None, action={"status": 404})
         run = sync(faulty.settings(served, "matas"))
     told = [message for message in caplog.messages if message.startswith("matas_invoice_details: ")]
     assert len(told) == 22

@@ -12,15 +12,15 @@ import pytest
 import yaml
 
 from tap_invoices import counts
-from tap_invoices.concurrency import spill_queue as spool
+from tap_invoices.concurrency import spill_queue as queue
 from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment
 from tap_invoices.http import session as connection
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import bookmark as state
 from tap_invoices.streams import failures
-from tap_invoices.streams.children import FollowStream
-from tap_invoices.streams.ledger import Account
+from tap_invoices.streams.children import ChildStream
+from tap_invoices.streams.ledger import Counts
 from tap_invoices.tap import TapInvoices
 from tools import docs
 
@@ -35,8 +35,8 @@ FIGURES = [
     ("README.md", f"(at most {state.MOST_FAILED})"),
     ("README.md", f"{'twenty' if failures.ALIKE == 20 else failures.ALIKE} failures alike"),
     ("README.md", f"{'sixteen' if len(STREAMS) == 16 else len(STREAMS)} endpoints"),
-    ("README.md", f"{'Ten' if sum(issubclass(s, FollowStream) for s in STREAMS) == 10 else '?'} streams follow a list"),
-    ("docs/architecture.md", f"{spool.MEMORY // counts.MEBIBYTE} MiB"),
+    ("README.md", f"{'Ten' if sum(issubclass(s, ChildStream) for s in STREAMS) == 10 else '?'} streams follow a list"),
+    ("docs/architecture.md", f"{queue.MEMORY // counts.MEBIBYTE} MiB"),
     ("docs/matas.md", f"{connection.PAGE_LIMIT // counts.MEBIBYTE} MiB"),
 ]
 
@@ -116,7 +116,7 @@ def test_the_readme_has_every_stream_and_setting():
 
 
 def test_every_count_of_the_ledger_is_explained():
-    for name in Account("").to_dict():
+    for name in Counts("").to_dict():
         assert name == "stream" or re.search(rf"^\| .*`{name}`.* \|", README, re.MULTILINE), name
 
 

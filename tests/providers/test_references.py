@@ -8,7 +8,7 @@ import pytest
 
 from tap_invoices.records.schemas import SCHEMAS_DIR
 from tests.providers.conftest import EXAMPLES
-from tests.support.run import FOLLOWERS, provider_of
+from tests.support.run import CHILDREN, provider_of
 from tests.sync.test_every_stream import differences
 
 # Stream → the example of its list, its own if it follows that, and where its row is in there.
@@ -48,7 +48,7 @@ def test_the_page_s_example_is_read_field_by_field(box, read, example, stream):
     provider = provider_of(stream)
     of_list = stream if own is None else f"{provider}_invoices"
     if own:
-        example(stream, own, FOLLOWERS[stream])
+        example(stream, own, CHILDREN[stream])
     example(of_list, listing)
     if provider == "i3dnet":
         box.faults.add(path="/(invoice|unpaid)$", after=1, times=None, action={"status": 200, "body": "[]"})

@@ -34,7 +34,7 @@ LISTS = {
     "i3dnet_unpaid_invoices": "/i3dnet/v3/account/invoice/unpaid$",
 }
 """Stream → path of its requests, as a regular expression."""
-FOLLOWERS = {
+CHILDREN = {
     "covage_invoice_documents": "/covage/api/v1/invoice/[^/]+/download/$",
     "matas_invoice_details": "/matas/api/invoice/[^/]+$",
     "exsited_invoice_details": "/exsited/api/v3/invoices/[^/]+$",
@@ -46,10 +46,10 @@ FOLLOWERS = {
     "i3dnet_invoice_details_by_number": "/i3dnet/v3/account/invoice/number/[^/]+$",
     "i3dnet_invoice_documents": "/i3dnet/v3/account/invoice/[0-9]+/pdf$",
 }
-STREAMS = {**LISTS, **FOLLOWERS}
+STREAMS = {**LISTS, **CHILDREN}
 UNIFIED = ("invoices", "invoice_lines")
 """The schemas of all providers' invoices, which no stream has yet."""
-DOCUMENTS = tuple(name for name in FOLLOWERS if name.endswith("_documents"))
+DOCUMENTS = tuple(name for name in CHILDREN if name.endswith("_documents"))
 SUB_LISTS = ("exsited_order_invoices", "exsited_account_invoices")
 
 
@@ -148,7 +148,7 @@ class Run:
         return self.state.get("bookmarks", {}).get(stream, {})
 
     def account(self, stream):
-        return self.tap.streams[stream].account
+        return self.tap.streams[stream].counts
 
     def keys(self, stream):
         keys = self.key_names(stream)

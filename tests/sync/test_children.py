@@ -13,7 +13,7 @@ import pytest
 from tap_invoices.records.decode import decode
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.support.run import DOCUMENTS, FOLLOWERS, LISTS, SUB_LISTS, provider_of
+from tests.support.run import CHILDREN, DOCUMENTS, LISTS, SUB_LISTS, provider_of
 
 LIST_OF = {
     "covage": "covage_invoices",
@@ -28,7 +28,7 @@ ITEM = {"covage": "invoice_number", "matas": "invoice_number", "exsited": "id", 
     "i3dnet_invoice_details_by_number": "invoiceNumber",
 }
 """Field of the list's rows that a provider's streams, or one of them, ask for."""
-ONE_EACH = sorted(set(FOLLOWERS) - set(SUB_LISTS))
+ONE_EACH = sorted(set(CHILDREN) - set(SUB_LISTS))
 DETAILS = "i3dnet_invoice_details"
 ALL_DETAILS = sorted(set(ONE_EACH) - set(DOCUMENTS))
 
@@ -44,7 +44,7 @@ def one_by_one(box, stream, **more):
 
 def asked(box, stream):
     """The ids that a stream has asked for since the requests were cleared."""
-    pattern = re.compile(re.sub(r"(\[\S+?\]\+)", r"(\1)", FOLLOWERS[stream]))
+    pattern = re.compile(re.sub(r"(\[\S+?\]\+)", r"(\1)", CHILDREN[stream]))
     return [unquote(found[1]) for request in box.requests if (found := pattern.fullmatch(request.path))]
 
 
@@ -93,7 +93,7 @@ def bookmark(run, stream):
     return run.bookmark(stream)["replication_key_value"]
 
 
-@pytest.fixture(params=FOLLOWERS)
+@pytest.fixture(params=CHILDREN)
 def stream(request):
     return request.param
 
@@ -206,9 +206,9 @@ def test_of_an_order_or_account_only_what_is_due_is_emitted(box, sync, stream, b
 
 @pytest.mark.parametrize("listing", sorted(LIST_OF.values()))
 def test_a_list_that_several_streams_need_is_fetched_once(box, sync, listing):
-    followers = [name for name in FOLLOWERS if provider_of(name) == provider_of(listing)]
+    children = [name for name in CHILDREN if provider_of(name) == provider_of(listing)]
     requests = []
-    for select in ([listing], [listing, *followers], followers):
+    for select in ([listing], [listing, *children], children):
         box.clear()
         sync(settings(box, listing), select=select)
         requests.append(sum(re.search(LISTS[listing], request.path) is not None for request in box.requests))
@@ -256,7 +256,7 @@ def test_the_list_is_read_from_the_earliest_bookmark_and_each_takes_its_part(box
     assert min(record["accounting_date"] for record in done.records["covage_invoice_documents"]) < "2025-06-01"
 
 
-@pytest.mark.parametrize("stream", sorted({*FOLLOWERS} - {*SUB_LISTS}), indirect=True)
+@pytest.mark.parametrize("stream", sorted({*CHILDREN} - {*SUB_LISTS}), indirect=True)
 def test_details_start_at_the_start_date(box, sync, stream, book):
     start = datetime(2025, 6, 1, tzinfo=UTC)
     done = sync(settings(box, stream, start_date="2025-06-01"), select=[stream, LIST_OF[provider_of(stream)]])
@@ -378,7 +378,7 @@ def first_item(stream, book):
 
 def hit(stream, identity):
     """The path of one item, as a pattern."""
-    return re.sub(r"\[\S+?\]\+", lambda _: re.escape(quote(identity, safe="")), FOLLOWERS[stream])
+    return re.sub(r"\[\S+?\]\+", lambda _: re.escape(quote(identity, safe="")), CHILDREN[stream])
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -395,7 +395,7 @@ def test_an_item_that_is_gone_is_counted_and_told_and_no_failure(box, sync, capl
 def test_items_that_seem_gone_in_a_long_row_are_asked_for_once_more(sync):
     """A provider that is being deployed may answer 404 to all; what is 404 again is gone."""
     with Sandbox(invoices=60) as box:
-        path = FOLLOWERS["matas_invoice_details"]
+        path = CHILDREN["matas_invoice_details"]
         box.faults.add(path=path, after=5, times=50, action={"status": 404})
         first = sync({**settings(box, "matas"), "max_connections": 1}, select=["matas_invoice_details"])
         assert not first.failures
@@ -413,7 +413,7 @@ def test_items_that_seem_gone_in_a_long_row_are_asked_for_once_more(sync):
 def test_404s_that_are_not_in_a_row_are_believed(sync):
     with Sandbox(invoices=60) as box:
         for number in range(3):
-            box.faults.add(path=FOLLOWERS[DETAILS], after=20 * number, times=19, action={"status": 404})
+            box.faults.add(path=CHILDREN[DETAILS], after=20 * number, times=19, action={"status": 404})
         done = sync(one_by_one(box, DETAILS), select=[DETAILS])
     assert done.account(DETAILS).gone == 57
     assert not done.failures
@@ -423,7 +423,7 @@ def test_404s_that_are_not_in_a_row_are_believed(sync):
 def test_a_long_row_of_404s_is_asked_for_once_more_and_then_believed(sync):
     with Sandbox(invoices=60) as box:
         box.now = NOW
-        box.faults.add(path=FOLLOWERS[DETAILS], after=5, times=None, action={"status": 404})
+        box.faults.add(path=CHILDREN[DETAILS], after=5, times=None, action={"status": 404})
         first = sync(one_by_one(box, DETAILS), select=[DETAILS])
         assert len(first.bookmark(DETAILS)["failed"]) == 55
         second = sync(one_by_one(box, DETAILS), first.state, select=[DETAILS])
@@ -498,7 +498,7 @@ def test_an_answer_that_is_not_the_invoice_that_was_asked_for_is_none(box, sync,
 
 def test_failures_that_differ_in_size_are_alike(sync, no_waits):  # noqa: ARG001
     with Sandbox(invoices=60) as box:
-        path = FOLLOWERS["matas_invoice_details"]
+        path = CHILDREN["matas_invoice_details"]
         for length in range(60):
             action = {"status": 200, "body": "<" * (length + 9)}
             box.faults.add(path=path, after=length * 3, times=3, action=action)
@@ -602,7 +602,7 @@ def test_a_failing_item_is_told_with_its_id(box, sync, caplog, stream, first_ite
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_on_an_item_ends_its_stream_at_once(box, sync, stream, book, status):
     listing = LIST_OF[provider_of(stream)]
-    box.faults.add(path=FOLLOWERS[stream], times=None, action={"status": status})
+    box.faults.add(path=CHILDREN[stream], times=None, action={"status": status})
     done = sync(one_by_one(box, stream), select=[listing, stream])
     assert list(done.failures) == [stream]
     assert str(status) in done.failures[stream]
@@ -612,14 +612,14 @@ def test_a_refusal_on_an_item_ends_its_stream_at_once(box, sync, stream, book, s
 
 
 def test_a_refusal_says_which_permission_is_needed(box, sync):
-    box.faults.add(path=FOLLOWERS["matas_invoice_details"], times=None, action={"status": 403})
+    box.faults.add(path=CHILDREN["matas_invoice_details"], times=None, action={"status": 403})
     done = sync(settings(box, "matas"))
     assert "scope `Invoices`" in done.failures["matas_invoice_details"]
 
 
 @pytest.mark.parametrize("connections", [1, 8])
 def test_the_first_three_that_are_refused_end_a_stream(box, sync, caplog, connections):
-    box.faults.add(path=FOLLOWERS[DETAILS], times=None, action={"status": 403})
+    box.faults.add(path=CHILDREN[DETAILS], times=None, action={"status": 403})
     done = sync(settings(box, DETAILS, max_connections=connections), select=[DETAILS])
     assert done.failures[DETAILS].startswith("403 for GET /v3/account/invoice/{id}: permission denied")
     assert "config" in [getattr(record, "failure_type", None) for record in caplog.records]
@@ -630,21 +630,21 @@ def test_the_first_three_that_are_refused_end_a_stream(box, sync, caplog, connec
 
 @pytest.mark.parametrize(("after", "times"), [(0, 2), (1, 19), (1, 3)])
 def test_fewer_refusals_end_nothing(box, sync, after, times):
-    box.faults.add(path=FOLLOWERS[DETAILS], after=after, times=times, action={"status": 403})
+    box.faults.add(path=CHILDREN[DETAILS], after=after, times=times, action={"status": 403})
     done = sync(one_by_one(box, DETAILS), select=[DETAILS])
     assert len(done.bookmark(DETAILS)["failed"]) == times
     assert len(done.keys(DETAILS)) == 25 - times
 
 
 def test_three_refusals_of_which_the_first_is_something_else_end_nothing(box, sync):
-    box.faults.add(path=FOLLOWERS[DETAILS], action={"status": 404})
-    box.faults.add(path=FOLLOWERS[DETAILS], after=1, times=3, action={"status": 403})
+    box.faults.add(path=CHILDREN[DETAILS], action={"status": 404})
+    box.faults.add(path=CHILDREN[DETAILS], after=1, times=3, action={"status": 403})
     done = sync(one_by_one(box, DETAILS), select=[DETAILS])
     assert len(done.keys(DETAILS)) == 21
 
 
 def test_twenty_refused_in_a_row_end_a_stream(box, sync):
-    box.faults.add(path=FOLLOWERS[DETAILS], after=1, times=None, action={"status": 403})
+    box.faults.add(path=CHILDREN[DETAILS], after=1, times=None, action={"status": 403})
     done = sync(one_by_one(box, DETAILS), select=[DETAILS])
     assert "20" in done.failures[DETAILS]
     assert "permission denied" in done.failures[DETAILS]
@@ -653,7 +653,7 @@ def test_twenty_refused_in_a_row_end_a_stream(box, sync):
 
 def test_lost_items_that_are_not_in_a_row_are_no_outage(box, sync):
     for after, status in ((1, 503), (2, 503), (3, 400), (4, 503), (6, 503)):
-        box.faults.add(path=FOLLOWERS[DETAILS], after=after, action={"status": status})
+        box.faults.add(path=CHILDREN[DETAILS], after=after, action={"status": status})
     done = sync(one_by_one(box, DETAILS, max_retry_seconds=0), select=[DETAILS, "i3dnet_unpaid_invoices"])
     assert list(done.failures) == [DETAILS]
     assert len(done.bookmark(DETAILS)["failed"]) == 5
@@ -680,7 +680,7 @@ def test_items_that_fail_at_every_sync_hold_up_no_others(box, sync, status):
 
 
 def test_twenty_failures_alike_in_a_row_end_a_stream(box, sync):
-    box.faults.add(path=FOLLOWERS[DETAILS], times=None, action={"status": 400})
+    box.faults.add(path=CHILDREN[DETAILS], times=None, action={"status": 400})
     done = sync(one_by_one(box, DETAILS), select=[DETAILS])
     assert "20" in done.failures[DETAILS]
     assert 20 <= len(asked(box, DETAILS)) < 25
@@ -690,15 +690,15 @@ def test_twenty_failures_alike_in_a_row_end_a_stream(box, sync):
 
 
 def test_nineteen_failures_alike_end_nothing(box, sync):
-    box.faults.add(path=FOLLOWERS[DETAILS], times=19, action={"status": 400})
+    box.faults.add(path=CHILDREN[DETAILS], times=19, action={"status": 400})
     done = sync(one_by_one(box, DETAILS), select=[DETAILS])
     assert len(done.records[DETAILS]) == 6
     assert len(done.bookmark(DETAILS)["failed"]) == 19
 
 
 def test_failures_alike_that_are_not_in_a_row_end_nothing(box, sync):
-    box.faults.add(path=FOLLOWERS[DETAILS], times=12, action={"status": 400})
-    box.faults.add(path=FOLLOWERS[DETAILS], after=13, times=12, action={"status": 400})
+    box.faults.add(path=CHILDREN[DETAILS], times=12, action={"status": 400})
+    box.faults.add(path=CHILDREN[DETAILS], after=13, times=12, action={"status": 400})
     done = sync(one_by_one(box, DETAILS), select=[DETAILS])
     assert len(done.records[DETAILS]) == 1
     assert len(done.bookmark(DETAILS)["failed"]) == 24
@@ -797,7 +797,7 @@ def test_a_list_without_a_date_gives_all_its_rows_at_every_sync(box, sync, strea
     assert first.keys(stream) == second.keys(stream) != []
 
 
-@pytest.mark.parametrize("stream", [*FOLLOWERS, "covage_invoices", "ibana_invoices", "exsited_invoices"])
+@pytest.mark.parametrize("stream", [*CHILDREN, "covage_invoices", "ibana_invoices", "exsited_invoices"])
 def test_a_bookmark_does_not_go_back(box, sync, stream):
     """What it stood for is gone from the source, and what the lookback brings is older."""
     config = settings(box, stream, lookback_days=36500)

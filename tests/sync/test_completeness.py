@@ -12,9 +12,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from tap_invoices.sandbox import Sandbox
-from tap_invoices.streams.ledger import Account
+from tap_invoices.streams.ledger import Counts
 from tests.conftest import NOW
-from tests.support.run import FOLLOWERS, LISTS, STREAMS, SUB_LISTS, Clock, peak, process, provider_of, settings, sync
+from tests.support.run import CHILDREN, LISTS, STREAMS, SUB_LISTS, Clock, peak, process, provider_of, settings, sync
 
 COUNTED = ("covage_invoices", "ibana_invoices", "exsited_invoices")
 FIELDS = {
@@ -81,7 +81,7 @@ def test_the_ledger_file_has_the_same_lines_and_adds_up(box, ledger, caplog):
         assert entry["outcome"] == "complete"
         if entry["stream"] in COUNTED:
             assert entry["expected"] == entry["read"] == entry["emitted"] + entry["unchanged"]
-        if entry["stream"] in FOLLOWERS:
+        if entry["stream"] in CHILDREN:
             assert entry["expected"] == entry["read"] + entry["failed"] + entry["gone"]
     for entry in told[: len(STREAMS)]:
         if entry["stream"] in LISTS:
@@ -144,7 +144,7 @@ def test_the_ledger_keeps_all_lines_where_append_writes_anew(box):
 def test_the_seconds_are_those_from_the_first_request_to_the_end(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("tap_invoices.streams.ledger.time", clock)
-    account = Account("a_stream")
+    account = Counts("a_stream")
     clock.sleep(3)
     account.count(read=1)
     for _ in range(2):

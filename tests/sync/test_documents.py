@@ -28,7 +28,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_invoices.streams.documents import file_name
 from tap_invoices.streams.storage import locate
 from tap_invoices.tap import TapInvoices
-from tests.support.run import DOCUMENTS, FOLLOWERS, LISTS, own_signals, peak, provider_of
+from tests.support.run import CHILDREN, DOCUMENTS, LISTS, own_signals, peak, provider_of
 
 COVAGE = "covage_invoice_documents"
 PDF = b"%PDF-1.4\n" + b"x" * 3000 + b"\n%%EOF\n"
@@ -489,7 +489,7 @@ def test_a_name_that_the_provider_gives_is_not_used(box, sync, files, folder):
 def test_the_pdf_is_what_is_asked_for(box, sync, inline):
     sync(inline, select=list(DOCUMENTS))
     for stream in DOCUMENTS:
-        asked = [request for request in box.requests if re.fullmatch(FOLLOWERS[stream], request.path)]
+        asked = [request for request in box.requests if re.fullmatch(CHILDREN[stream], request.path)]
         assert len({unquote(request.path) for request in asked}) == 25
         assert {request.headers["Accept"] for request in asked} == {"application/pdf"}
 

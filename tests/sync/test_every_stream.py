@@ -30,7 +30,7 @@ LISTS = {
     "i3dnet_invoices": (["id"], None),
     "i3dnet_unpaid_invoices": (["id"], None),
 }
-FOLLOWERS = {
+CHILDREN = {
     "covage_invoice_documents": (["invoice_number"], "accounting_date"),
     "matas_invoice_details": (["invoice_number"], "changed_on"),
     "exsited_invoice_details": (["id"], "last_updated_on"),
@@ -42,7 +42,7 @@ FOLLOWERS = {
     "i3dnet_invoice_details_by_number": (["invoiceNumber"], "changed_on"),
     "i3dnet_invoice_documents": (["id"], "changed_on"),
 }
-STREAMS = {**LISTS, **FOLLOWERS}
+STREAMS = {**LISTS, **CHILDREN}
 """Stream → its key and its replication key."""
 BY_DEFAULT = {*LISTS, "matas_invoice_details", "exsited_invoice_details", "i3dnet_invoice_details"}
 
@@ -224,7 +224,7 @@ def test_records_are_what_was_sent(run, stream, book, schema):
         assert differences({**schema, "type": ["object"]}, sent, got) == [], key
 
 
-@pytest.mark.parametrize("stream", FOLLOWERS, indirect=True)
+@pytest.mark.parametrize("stream", CHILDREN, indirect=True)
 def test_followers_tell_when_the_list_says_it_changed(run, stream, book):
     names, replication = STREAMS[stream]
     invoices = sent_invoices(stream, book)

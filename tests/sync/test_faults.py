@@ -12,8 +12,8 @@ import pytest
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
 from tests.support.run import (
+    CHILDREN,
     DOCUMENTS,
-    FOLLOWERS,
     LISTS,
     PROVIDERS,
     STREAMS,
@@ -35,7 +35,7 @@ EXPECTED = {
     "exsited_order_invoices": 10,
     "i3dnet_unpaid_invoices": 3,
 }
-ITEMS = tuple(name for name in FOLLOWERS if name not in SUB_LISTS)
+ITEMS = tuple(name for name in CHILDREN if name not in SUB_LISTS)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def config(box, stream, **more):
 
 def before(stream):
     """Return the state of an earlier sync: a bookmark from before all invoices, or nothing."""
-    if stream in FOLLOWERS or stream in {"covage_invoices", "ibana_invoices", "exsited_invoices"}:
+    if stream in CHILDREN or stream in {"covage_invoices", "ibana_invoices", "exsited_invoices"}:
         value = "2020-01-01" if stream.startswith("covage") else "2020-01-01T00:00:00.000000Z"
         return {"bookmarks": {stream: {"replication_key_value": value, "version": 1}}}
     return {}
@@ -289,14 +289,14 @@ def test_a_failure_on_the_last_page_keeps_the_bookmark(box, stream):
     assert run.keys(stream) or pages == 1
 
 
-@pytest.mark.parametrize("stream", sorted({f"{provider_of(name)}_invoices" for name in FOLLOWERS}))
+@pytest.mark.parametrize("stream", sorted({f"{provider_of(name)}_invoices" for name in CHILDREN}))
 def test_followers_of_a_list_that_fails_fail_with_it(box, stream):
-    followers = streams_of(provider_of(stream), FOLLOWERS)
+    children = streams_of(provider_of(stream), CHILDREN)
     hit(box, stream, times=None, after=1 if stream in PAGED else 0, status=400)
-    run = sync(config(box, stream), streams=followers)
-    assert set(run.failures) == set(followers)
+    run = sync(config(box, stream), streams=children)
+    assert set(run.failures) == set(children)
     assert not run.records
-    assert not any(run.bookmark(name).get("replication_key_value") for name in followers)
+    assert not any(run.bookmark(name).get("replication_key_value") for name in children)
 
 
 # Paging
@@ -427,7 +427,7 @@ def test_what_stays_comes_out_whatever_moves(box, stream, change, index):
 
 
 def one_item(box, stream):
-    """Return an item that a follower asks for, and the expression that finds its requests."""
+    """Return an item that a child asks for, and the expression that finds its requests."""
     sync(config(box, stream), streams=[stream])
     paths = [request.path for request in asked(box, stream)]
     box.clear()
@@ -436,8 +436,8 @@ def one_item(box, stream):
 
 
 def followers_of(box, provider):
-    """Return the provider's followers with the path of one item of each."""
-    streams = streams_of(provider, FOLLOWERS)
+    """Return the provider's children with the path of one item of each."""
+    streams = streams_of(provider, CHILDREN)
     return {stream: one_item(box, stream) for stream in streams}
 
 
@@ -491,7 +491,7 @@ def test_an_item_that_fails_is_kept_and_the_rest_goes_on(box, provider, fault):
         assert len({*run.keys(stream), *again.keys(stream)}) == EXPECTED.get(stream, COUNT)
 
 
-@pytest.mark.parametrize("stream", FOLLOWERS)
+@pytest.mark.parametrize("stream", CHILDREN)
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_item_that_may_not_be_had_ends_the_stream(box, stream, status):
     """Permission is not a matter of one item."""

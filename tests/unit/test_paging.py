@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tap_invoices.errors import PagingError
 from tap_invoices.paging.base import CursorPaginator, Page
-from tap_invoices.paging.keys import Seen
-from tap_invoices.paging.offset import NumberPaginator
+from tap_invoices.paging.keys import KeySet
+from tap_invoices.paging.offset import PageNumberPaginator
 from tap_invoices.providers.exsited import streams as exsited
 from tap_invoices.providers.i3dnet import streams as i3dnet
 from tap_invoices.providers.ibana import streams as ibana
@@ -298,7 +298,7 @@ def test_numbered_pages_that_are_cut_down_to_a_few_rows_miss_nothing(count, cap,
 
 def test_a_base_class_does_not_page():
     with pytest.raises(TypeError):
-        NumberPaginator(10)
+        PageNumberPaginator(10)
 
 
 # Repetition
@@ -494,14 +494,14 @@ def test_cursor_pages_come_whole_and_once(count, page_size):
 
 @given(st.lists(st.text() | st.tuples(st.text(), st.text()), max_size=300))
 def test_seen_is_a_set(keys):
-    seen = Seen()
+    seen = KeySet()
     assert [key for key in keys if seen.add(key)] == list(dict.fromkeys(keys))
     assert len(seen) == len(set(keys))
     assert all(key in seen for key in keys)
 
 
 def test_seen_takes_16_bytes_a_key_at_most():
-    seen = Seen()
+    seen = KeySet()
     for number in range(200_000):
         seen.add(f"key {number}")
     shards = seen._shards

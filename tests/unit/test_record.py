@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from singer_sdk.singerlib.messages import RecordMessage
 
 from tap_invoices.errors import BodyError
-from tap_invoices.records.conform import RecordFitter
+from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode, to_utf8
 from tap_invoices.streams import maps
 from tap_invoices.streams.writer import BufferedWriter
@@ -51,7 +51,7 @@ values = st.recursive(
 
 def fit(row, schema=None):
     """The record for one row."""
-    return RecordFitter(schema or SCHEMA)(row)
+    return Conformer(schema or SCHEMA)(row)
 
 
 def read(kind, value):
@@ -298,11 +298,11 @@ def test_a_provider_s_own_additional_properties_are_kept():
 
 
 def test_misfits_are_counted_without_their_place_in_a_list():
-    fitter = RecordFitter(SCHEMA)
+    conformer = Conformer(SCHEMA)
     for _ in range(2):
-        fitter({"rows": [{"day": "soon"}, {"day": "later"}], "new": 1})
-    assert fitter.misfits == {"rows[].day": 2}
-    assert fitter.unknown == {"new": 2}
+        conformer({"rows": [{"day": "soon"}, {"day": "later"}], "new": 1})
+    assert conformer.misfits == {"rows[].day": 2}
+    assert conformer.unknown == {"new": 2}
 
 
 DESELECTED = {
@@ -331,7 +331,7 @@ DESELECTED = {
 )
 def test_what_is_deselected_leaves_no_original_at_any_depth(row, kept):
     day = {"type": ["string", "null"], "format": "date"}
-    fitter = RecordFitter(
+    conformer = Conformer(
         {
             "properties": {
                 "number": {"type": ["number", "null"]},
@@ -343,10 +343,10 @@ def test_what_is_deselected_leaves_no_original_at_any_depth(row, kept):
         },
         DESELECTED,
     )
-    record = fitter(row)
+    record = conformer(row)
     assert record["additional_properties"] == kept
     assert "secret" not in json.dumps(record)
-    assert fitter.dropped.total() == ("secret" in json.dumps(row))
+    assert conformer.dropped.total() == ("secret" in json.dumps(row))
 
 
 def test_a_deselected_field_whose_type_changes_is_not_in_the_messages(box, sync, make_catalog, caplog):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_invoices.records.conform import RecordFitter
+from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode
 from tap_invoices.records.schemas import SCHEMAS_DIR
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
@@ -41,8 +41,8 @@ def fast(body):
 
 
 def general(body):
-    fitter = RecordFitter(SCHEMA)
-    return [fitter(row) for row in decode(body)["data"]]
+    conformer = Conformer(SCHEMA)
+    return [conformer(row) for row in decode(body)["data"]]
 
 
 def test_a_row_that_fits_goes_out_as_it_came():

@@ -57,8 +57,8 @@ class InvoiceDocuments(PostedStream, DocumentStream):
     path = "/api/v1/invoice/{invoice_number}/download/"
     primary_keys = ("invoice_number",)
     replication_key = "accounting_date"
-    follows = Invoices
-    item_field = "invoice_number"
+    parent = Invoices
+    parent_key = "invoice_number"
 
 
 def _cursor(next_page: str | None) -> str | None:

@@ -110,8 +110,8 @@ class Invoices(ExsitedPages, PagedListStream):
 class ExsitedItem(ExsitedStream, DetailStream):
     """One invoice, wrapped."""
 
-    follows = Invoices
-    item_field = "id"
+    parent = Invoices
+    parent_key = "id"
 
     @override
     def parse_item(self, body: Any) -> Any:
@@ -141,8 +141,8 @@ class OrderInvoices(ExsitedPages, SubListStream):
     path = "/api/v3/orders/{order_id}/invoices"
     primary_keys = ("order_id", "id")
     selected_by_default = False
-    follows = Invoices
-    item_field = "order_id"
+    parent = Invoices
+    parent_key = "order_id"
     wrapper = "order"
 
 
@@ -153,8 +153,8 @@ class AccountInvoices(ExsitedPages, SubListStream):
     path = "/api/v3/accounts/{account_id}/invoices"
     primary_keys = ("account_id", "id")
     selected_by_default = False
-    follows = Invoices
-    item_field = "account_id"
+    parent = Invoices
+    parent_key = "account_id"
     wrapper = "account"
 
 
@@ -163,8 +163,8 @@ class InvoiceDocuments(ExsitedStream, DocumentStream):
 
     name = "exsited_invoice_documents"
     path = "/api/v2/invoices/{id}/pdf"
-    follows = Invoices
-    item_field = "id"
+    parent = Invoices
+    parent_key = "id"
 
 
 def _sign_in(settings: Mapping[str, Any], connection: Connection) -> TokenAuth:

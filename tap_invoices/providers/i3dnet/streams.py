@@ -16,7 +16,7 @@ from tap_invoices.http.auth import HeaderAuth
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, page_size, secret, text
 from tap_invoices.streams.base import InvoiceStream, Row
-from tap_invoices.streams.children import FollowStream
+from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.details import DetailStream
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.lists import PagedListStream
@@ -109,12 +109,12 @@ class UnpaidInvoices(I3dnetList):
     path = "/v3/account/invoice/unpaid"
 
 
-class I3dnetItem(I3dnetStream, FollowStream):
+class I3dnetItem(I3dnetStream, ChildStream):
     """What is asked for invoice by invoice."""
 
     replication_key = "changed_on"
-    follows = Invoices
-    item_field = "id"
+    parent = Invoices
+    parent_key = "id"
 
     @override
     def changed(self, row: Row) -> str | None:
@@ -153,7 +153,7 @@ class InvoiceDetailsByNumber(I3dnetDetail):
     path = "/v3/account/invoice/number/{invoiceNumber}"
     primary_keys = ("invoiceNumber",)
     selected_by_default = False
-    item_field = "invoiceNumber"
+    parent_key = "invoiceNumber"
 
 
 class InvoiceDocuments(I3dnetItem, DocumentStream):

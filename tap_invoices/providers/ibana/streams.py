@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
-from tap_invoices.paging.offset import NumberPaginator, Window
+from tap_invoices.paging.offset import PageNumberPaginator, Window
 from tap_invoices.providers.base import Provider, page_size, secret, text
 from tap_invoices.streams.lists import PagedListStream
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tap_invoices.paging.base import Page
 
 
-class Paginator(NumberPaginator):
+class Paginator(PageNumberPaginator):
     """The page says itself whether there is another."""
 
     @override

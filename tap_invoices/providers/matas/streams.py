@@ -14,7 +14,7 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
 from tap_invoices.providers.base import Provider, secret, text
-from tap_invoices.streams.arrays import ArrayListStream
+from tap_invoices.streams.arrays import SinglePageList
 from tap_invoices.streams.base import InvoiceStream, Row
 from tap_invoices.streams.details import DetailStream
 
@@ -32,7 +32,7 @@ class MatasStream(InvoiceStream):
     redirect_is_sign_in = True
 
 
-class Invoices(MatasStream, ArrayListStream):
+class Invoices(MatasStream, SinglePageList):
     """All invoices, outstanding and paid."""
 
     name = "matas_invoices"
@@ -51,8 +51,8 @@ class InvoiceDetails(MatasStream, DetailStream):
     path = "/invoice/{invoice_number}"
     primary_keys = ("invoice_number",)
     replication_key = "changed_on"
-    follows = Invoices
-    item_field = "invoice_number"
+    parent = Invoices
+    parent_key = "invoice_number"
 
     @override
     def changed(self, row: Row) -> str | None:
