@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 UTC = ZoneInfo("UTC")
 RawRow = dict[str, Any]
-"""A provider's row, fitted to the schema of its stream."""
+"""A provider's row, conformed to the schema of its stream."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
+    from tap_invoices.einvoice.mapping import InvoiceMapping
     from tap_invoices.http.auth import Auth
     from tap_invoices.http.session import Connection
     from tap_invoices.streams.base import InvoiceStream
@@ -67,6 +68,7 @@ class Provider:
         lookback_days: How far behind its bookmark each sync asks again, unless set otherwise.
         permission: What a 403 usually means, in the provider's own words.
         sign_in: Makes what authenticates each request, from settings and connection.
+        mapping: How its rows become those of ``invoices`` and ``invoice_lines``.
         streams: Its streams, each list before those that follow it.
     """
 
@@ -77,6 +79,7 @@ class Provider:
     lookback_days: int
     permission: str
     sign_in: Callable[[Mapping[str, Any], Connection], Auth]
+    mapping: InvoiceMapping
     streams: tuple[type[InvoiceStream], ...]
 
     def is_configured(self, config: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.covage.invoice import MAPPING
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.posted import PostedListStream, PostedStream
 
@@ -97,5 +98,6 @@ COVAGE = Provider(
     lookback_days=40,
     permission="ask Covage to let the service account read invoices",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices, InvoiceDocuments),
 )

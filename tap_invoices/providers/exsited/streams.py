@@ -17,6 +17,7 @@ from tap_invoices.errors import FatalAPIError, SignedOutError
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.exsited.invoice import MAPPING
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import SubListStream
 from tap_invoices.streams.details import DetailStream
@@ -189,6 +190,7 @@ EXSITED = Provider(
     lookback_days=1,
     permission="ask Exsited to let the API credentials read invoices",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(
         Invoices,
         InvoiceDetails,

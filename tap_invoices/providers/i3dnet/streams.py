@@ -15,6 +15,7 @@ from tap_invoices.errors import GoneError, PagingError
 from tap_invoices.http.auth import HeaderAuth
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.i3dnet.invoice import MAPPING
 from tap_invoices.streams.base import InvoiceStream, Row
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.details import DetailStream
@@ -179,5 +180,6 @@ I3DNET = Provider(
     lookback_days=40,
     permission="the API key is wrong, has expired, or does not allow this machine's address",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices, InvoiceDetails, InvoiceDetailsByNumber, InvoiceDocuments, UnpaidInvoices),
 )

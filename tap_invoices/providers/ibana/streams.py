@@ -15,6 +15,7 @@ from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
 from tap_invoices.paging.offset import PageNumberPaginator, Window
 from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.ibana.invoice import MAPPING
 from tap_invoices.streams.lists import PagedListStream
 
 if TYPE_CHECKING:
@@ -91,5 +92,6 @@ IBANA = Provider(
     lookback_days=1,
     permission="ask ibana to let the token read invoices",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices,),
 )

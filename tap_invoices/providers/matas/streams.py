@@ -14,6 +14,7 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
 from tap_invoices.providers.base import Provider, secret, text
+from tap_invoices.providers.matas.invoice import MAPPING
 from tap_invoices.streams.arrays import SinglePageList
 from tap_invoices.streams.base import InvoiceStream, Row
 from tap_invoices.streams.details import DetailStream
@@ -83,5 +84,6 @@ MATAS = Provider(
     lookback_days=40,
     permission="give the token the scope `Invoices` in the Matas Extranet",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices, InvoiceDetails),
 )
