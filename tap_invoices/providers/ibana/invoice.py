@@ -35,8 +35,7 @@ def invoice(row: RawRow, context: MappingContext) -> model.Row:
         seller_name=row.get("counterpartyName"),
         buyer_name=buyer.get("name"),
         currency=code,
-        net_amount=net,
-        tax_amount=None if net is None else add(*(item.get("tax_amount") for item in items)),
+        net_amount=net,  # and tax is what the total has more
         gross_amount=signed(kind, amount_in(context.amounts_in, row.get("totalAmount"), code)),
         seller_id=seller.get("id"),
         seller_vat_id=text(row.get("counterpartyVat")) or seller.get("vat"),
