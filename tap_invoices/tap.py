@@ -15,14 +15,14 @@ from typing_extensions import override
 
 from tap_invoices.cli import check, redact
 from tap_invoices.cli import progress as terminal
-from tap_invoices.cli.advice import Probe
 from tap_invoices.cli.command import CommandLineTap
+from tap_invoices.cli.probe import Probe
 from tap_invoices.config import catalog as catalogs
 from tap_invoices.config import settings
 from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment
 from tap_invoices.config.state import read_state
-from tap_invoices.http.session import Connection
+from tap_invoices.http.client import Client
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
 from tap_invoices.streams.documents import DocumentStream
@@ -66,7 +66,7 @@ class TapInvoices(CommandLineTap):
         state: Any = None,
         parse_env_config: bool = False,
         validate_config: bool = True,  # noqa: ARG002  (always: a bad setting is told before any request)
-        connection_class: type[Connection] = Connection,
+        client_class: type[Client] = Client,
         **kwargs: Any,
     ) -> None:
         schema, given, unknown = self.config_jsonschema, copy.deepcopy(dict(config or {})), list[str]()
@@ -75,7 +75,7 @@ class TapInvoices(CommandLineTap):
             environment = Environment(self._env_var_prefix)
             given, unknown = settings.merge(given, environment.settings(schema)), environment.unknown(schema)
         self.failures: dict[str, str] = {}
-        self.connections: dict[str, Connection] = {}
+        self.clients: dict[str, Client] = {}
         catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = settings.tidy(schema, given)
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
@@ -85,9 +85,9 @@ class TapInvoices(CommandLineTap):
         self._refuse_missing()
         self._refuse_partial_batches()
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
-        self.connections.update(
+        self.clients.update(
             {
-                p.name: connection_class(p, settings.for_provider(p, self.config), self.logger)
+                p.name: client_class(p.portal, settings.for_provider(p, self.config), p.sign_in, self.logger)
                 for p in PROVIDERS
                 if p.is_configured(self.config)
             }
@@ -200,8 +200,8 @@ class TapInvoices(CommandLineTap):
     def secrets(self) -> set[str]:
         """Return what must never show: secret settings, and tokens minted on the way."""
         found = set(settings.secrets(self.config_jsonschema, self._config))
-        for connection in self.connections.values():
-            found |= connection.secrets
+        for client in self.clients.values():
+            found |= client.secrets
         return found
 
     # Run
@@ -223,7 +223,7 @@ class TapInvoices(CommandLineTap):
     @classmethod
     @override
     def try_out(cls, **given: Any) -> bool:
-        return check.passes(cls(**given, connection_class=Probe))
+        return check.passes(cls(**given, client_class=Probe))
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -268,5 +268,5 @@ class TapInvoices(CommandLineTap):
 
     def close(self) -> None:
         """Let go of threads and connections; a process that ends need not."""
-        for connection in self.connections.values():
-            connection.close()
+        for client in self.clients.values():
+            client.close()

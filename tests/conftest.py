@@ -66,8 +66,7 @@ def no_waits(monkeypatch):
 def clock(monkeypatch):
     """The time in which requests are tried again, which passes only by waiting."""
     clock = faulty.Clock()
-    for module in ("backoff._sync", "backoff._common", "tap_invoices.http.retry"):
-        monkeypatch.setattr(f"{module}.time", clock)
+    monkeypatch.setattr("tap_invoices.http.retry.time", clock)
     return clock
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from tap_invoices.cli.advice import UnusableError
+from tap_invoices.cli.probe import UnusableError
 from tap_invoices.concurrency.pool import Pool
 from tap_invoices.errors import FatalAPIError, GoneError, SyncError
 from tap_invoices.http.retry import TRANSPORT_ERRORS
@@ -18,7 +18,7 @@ from tap_invoices.streams.lists import ListStream, PagedStream
 from tap_invoices.streams.pending import Pending
 
 if TYPE_CHECKING:
-    from tap_invoices.cli.advice import Probe
+    from tap_invoices.cli.probe import Probe
     from tap_invoices.streams.base import InvoiceStream, Row
     from tap_invoices.tap import TapInvoices
 
@@ -34,13 +34,13 @@ class Verdict(NamedTuple):
 
 
 def passes(tap: TapInvoices) -> bool:
-    """Try all selected streams of a tap whose connections are probes, log what came, and tell whether all is well.
+    """Try all selected streams of a tap whose clients are probes, log what came, and tell whether all is well.
 
     Where documents are kept is opened and tried, and none is left there.
     """
-    probes = cast("list[Probe]", list(tap.connections.values()))
+    probes = cast("list[Probe]", list(tap.clients.values()))
     streams = tap.streams.values()
-    checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.provider.name]) for p in probes]
+    checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.portal.name]) for p in probes]
     pool, passed = Pool("check", len(checks)), True
     for _, verdicts in pool.in_order(ProviderCheck.verdicts, checks):
         for verdict in verdicts.result():
@@ -54,7 +54,7 @@ class ProviderCheck:
     """Tries one provider.
 
     Args:
-        probe: Its connection.
+        probe: Its client.
         streams: All of its streams.
     """
 
@@ -70,7 +70,7 @@ class ProviderCheck:
         return list(self._verdicts())
 
     def _verdicts(self) -> Iterator[Verdict]:
-        name = self._probe.provider.name
+        name = self._probe.portal.name
         if not self._selected:
             yield Verdict(passed=True, line=f"{name}: none of its streams is selected")
         try:
@@ -119,7 +119,7 @@ class ProviderCheck:
         if abs(ahead) <= _MOST_SKEW:
             return None
         side = "behind" if ahead > timedelta() else "ahead of"
-        title = self._probe.provider.title
+        title = self._probe.portal.title
         return (
             f"the clock of this machine is {round(abs(ahead) / _MINUTE)} minutes {side} that of {title}: set it right"
         )

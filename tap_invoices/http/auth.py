@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from requests.auth import AuthBase
 from typing_extensions import override
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
+
+    from tap_invoices.http.request import TokenRequest
 
 _EARLIEST_RENEWAL = 30.0
 """Seconds before its end at which a token is renewed; half its life, if that is shorter."""
@@ -112,6 +114,12 @@ class TokenAuth(Auth):
                 self._renew_at = asked_at + life - min(_EARLIEST_RENEWAL, life / 2)
                 self._token = str(answer["access_token"])
             return self._token
+
+
+FetchToken: TypeAlias = "Callable[[TokenRequest], Mapping[str, Any]]"
+"""Sends a request for a token, and returns the OAuth answer."""
+SignIn: TypeAlias = Callable[[Mapping[str, Any], FetchToken], Auth]
+"""Makes what signs each request, from a provider's values and what fetches a token."""
 
 
 def _seconds(value: Any) -> float:

@@ -1,222 +1,193 @@
-"""A provider's API, as all its streams ask it: request, answer, and what an answer means."""
+"""One provider, as its streams ask it: signed, paced, repeated while that makes sense, and judged."""
 
 from __future__ import annotations
 
-from abc import ABC
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
-from urllib.parse import quote
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import requests
-from singer_sdk import RESTStream
-from typing_extensions import override
-
-from tap_invoices.errors import (
-    ContestedError,
-    FatalAPIError,
-    GoneError,
-    RefusedError,
-    RetriableAPIError,
-    SignedOutError,
-)
-from tap_invoices.http.retry import RETRIED_STATUSES, Retry
-from tap_invoices.streams.ledger import Counts
+from tap_invoices import times
+from tap_invoices.concurrency.limiter import Limiter
+from tap_invoices.concurrency.pool import Pool
+from tap_invoices.errors import ContestedError, LostError, ProviderDownError, SignedOutError
+from tap_invoices.http import oauth
+from tap_invoices.http.answers import Portal, judge
+from tap_invoices.http.retry import OnWait, Stopwatch, retry
+from tap_invoices.http.session import Session
 
 if TYPE_CHECKING:
-    from singer_sdk.helpers.types import Context
-    from singer_sdk.streams.rest import HTTPRequest
+    from requests import PreparedRequest, Response
 
-    from tap_invoices.http.auth import Auth
-    from tap_invoices.http.session import Connection
-    from tap_invoices.tap import TapInvoices
+    from tap_invoices.counts import Counts
+    from tap_invoices.http.auth import SignIn
+    from tap_invoices.http.request import Request, TokenRequest
 
 R = TypeVar("R")
 
 
-class ApiStream(RESTStream[Any], ABC):
-    """Asks one provider."""
+class Client:
+    """Asks one provider; all its streams and threads share it.
 
-    provider: ClassVar[str]
-    redirect_is_sign_in: ClassVar[bool] = False
-    """Whether the provider answers wrong credentials with a redirect to a sign-in page."""
-    asks_for_items: ClassVar[bool] = False
-    """Whether each request is for one item, whose lasting failure says nothing of the others."""
+    Args:
+        portal: Who is asked.
+        config: The provider's values, defaults included.
+        sign_in: Makes what signs each request.
+        logger: Where waits are told.
+    """
 
-    _LOG_REQUEST_METRICS = False
-    _tap: TapInvoices
-
-    def __init__(self, tap: TapInvoices) -> None:
-        super().__init__(tap)
-        self.counts = Counts(self.name)
-
-    @cached_property
-    def connection(self) -> Connection:
-        """What the provider's streams share."""
-        return self._tap.connections[self.provider]
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The provider's own settings, defaults filled in."""
-        return self.connection.settings
-
-    @property
-    @override
-    def url_base(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
+    def __init__(self, portal: Portal, config: Mapping[str, Any], sign_in: SignIn, logger: logging.Logger) -> None:
+        self.portal = portal
+        self.config = config
+        self.workers = Pool(portal.name, config["max_connections"])
+        self.down: str | None = None
+        """Why the provider is not asked any more in this sync."""
+        self.secrets: set[str] = set()
+        """Tokens that were minted on the way."""
+        self._logger = logger
+        self._limiter = Limiter(config["max_connections"], _seconds(config["requests_per_second"]))
+        self._created_at = datetime.now(UTC)
+        self._started_at: datetime | None = None
+        self._answered: PreparedRequest | None = None
+        """The last request that was answered."""
+        self.session = Session(config)
+        self.auth = sign_in(config, self.fetch_token)
 
     @property
-    @override
-    def authenticator(self) -> Auth:
-        return self.connection.auth
+    def now(self) -> datetime:
+        """When the sync began, by the provider's clock; by this machine's while it has not told."""
+        return self._started_at or self._created_at
 
-    @property
-    @override
-    def requests_session(self) -> requests.Session:
-        return self.connection.session
-
-    @property
-    @override
-    def http_headers(self) -> dict[str, str]:
-        return {"Accept": "application/json"}
-
-    @override
-    def get_url(self, context: Context | None) -> str:
-        quoted = {name: _quote_whole(str(value)) for name, value in (context or {}).items()}
-        return self.url_base + self.path.format_map(quoted)
-
-    def fetch(self, request: HTTPRequest, read: Callable[[requests.Response], R]) -> R:
+    def fetch(self, request: Request, read: Callable[[Response], R], counts: Counts) -> R:
         """Send a request until it is answered, and return what ``read`` makes of the answer. Any thread may.
 
         Raises:
             FatalAPIError: If it is refused, or its time is used up.
         """
-        query = request.encode_params()
-        url = f"{request.url}?{query}" if query else request.url
-        prepared = requests.PreparedRequest()  # by its parts: there is no body, no cookie and no hook to prepare
-        prepared.prepare_method(request.method)
-        prepared.prepare_url(url, None)
-        prepared.prepare_headers({**self.requests_session.headers, **request.headers})
-        retry = self.connection.retry(self._on_wait)
-        return self.connection.run(retry, lambda: self._attempt(retry, prepared, read), is_item=self.asks_for_items)
+        unsigned = request.prepare(self.session.headers)
 
-    def _attempt(self, retry: Retry, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
+        def ask(signed: PreparedRequest) -> R:
+            counts.count(requests=1)
+            with self.send(signed) as response:
+                self._see_clock(response)
+                judge(response, self.portal, request.path)
+                answer = read(response)
+            self.auth.accept()
+            self._answered = signed
+            return answer
+
+        def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
+            counts.wait(seconds)
+            logger = self._logger.getChild(counts.stream)
+            logger.warning("%s: %s; asking again in %.1f s", counts.stream, reason, seconds)
+
+        return self.run(lambda watch: self._signed(unsigned, ask, counts, watch), on_wait, is_item=request.is_item)
+
+    def fetch_token(self, request: TokenRequest) -> dict[str, Any]:
+        """Ask for a token until there is an answer, and return it.
+
+        Raises:
+            SignInError: If the credentials are refused.
+        """
+        prepared = request.prepare(self.session.headers)
+
+        def ask(_watch: Stopwatch) -> dict[str, Any]:
+            with self.send(prepared) as response:
+                return oauth.read_token(response, self.portal)
+
+        def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
+            self._logger.warning("Signing in at %s again in %.1f s: %s", self.portal.title, seconds, reason)
+
+        answer = self.run(ask, on_wait)
+        self.secrets.update(oauth.secrets_of(answer))
+        return answer
+
+    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, is_item: bool = False) -> R:
+        """Repeat a request until it is answered, unless the provider is known to be down; remember if it is.
+
+        A provider is down when the request for a list used up its time. One item alone may be broken.
+        """
+
+        def unless_down(watch: Stopwatch) -> R:
+            if self.down:
+                msg = f"{self.portal.title} is down: {self.down}"
+                raise ProviderDownError(msg)
+            return attempt(watch)
+
+        def pause(seconds: float, reason: str, asked: bool) -> None:  # noqa: FBT001
+            if asked:
+                self._limiter.pause(seconds)
+            on_wait(seconds, reason, asked)
+
+        try:
+            return retry(unless_down, _seconds(self.config["max_retry_seconds"]) or 0.0, pause)
+        except ProviderDownError as error:
+            if is_item and not self.down:
+                raise LostError(str(error)) from None
+            self.down = self.down or str(error)
+            raise
+
+    def send(self, request: PreparedRequest) -> Response:
+        """Send one request; its body is left to be read."""
+        return self.session.send(request)
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.workers.close()
+        self.session.close()
+
+    def _signed(
+        self, request: PreparedRequest, ask: Callable[[PreparedRequest], R], counts: Counts, watch: Stopwatch
+    ) -> R:
+        """Sign a request and ask, in its turn; where its token is refused, once more with a new one."""
         with ExitStack() as place:
-            with retry.standing():
-                place.enter_context(self.connection.limiter.slot())
-                signed = self.authenticator(request)
+            with watch.standing():
+                place.enter_context(self._limiter.slot())
+                signed = self.auth(request)
             try:
-                return self._ask(signed, read)
+                return ask(signed)
             except SignedOutError:
-                if not self._renew(signed):
+                if not self._renew(signed, counts):
                     raise
-            signed = self.authenticator(request)
+            signed = self.auth(request)
             try:
-                return self._ask(signed, read)
+                return ask(signed)
             except SignedOutError:
-                self._renew(signed)
+                self._renew(signed, counts)
                 raise
 
-    def _renew(self, signed: requests.PreparedRequest) -> bool:
+    def _renew(self, signed: PreparedRequest, counts: Counts) -> bool:
         """Forget a refused token; tell whether to ask again at once.
 
         Raises:
             ContestedError: If it makes sense only after a pause.
         """
-        renewed = self.authenticator.renew(signed)
-        if self.authenticator.is_contested and not self._is_good_elsewhere(signed):
-            provider = self.connection.provider
+        renewed = self.auth.renew(signed)
+        if self.auth.is_contested and not self._is_good_elsewhere(signed, counts):
             msg = (
-                f"{provider.title} refuses tokens that it has just given: somebody else signs in with the same "
-                f"credentials, which ends them; give the tap credentials of its own in `{provider.name}`"
+                f"{self.portal.title} refuses tokens that it has just given: somebody else signs in with the same "
+                f"credentials, which ends them; give the tap credentials of its own in `{self.portal.name}`"
             )
             raise ContestedError(msg)
         return renewed
 
-    def _is_good_elsewhere(self, signed: requests.PreparedRequest) -> bool:
+    def _is_good_elsewhere(self, signed: PreparedRequest, counts: Counts) -> bool:
         """Tell whether a refused token is taken where one was before: then it is this path that is refused."""
-        proven = self.connection.proven
-        if proven is None:
+        if self._answered is None:
             return False
-        again = proven.copy()
+        again = self._answered.copy()
         again.headers["Authorization"] = signed.headers["Authorization"]
-        self.counts.count(requests=1)
-        with self.connection.send(again) as response:
-            return not self.is_signed_out(response)
+        counts.count(requests=1)
+        with self.send(again) as response:
+            return not self.portal.is_signed_out(response)
 
-    def _ask(self, request: requests.PreparedRequest, read: Callable[[requests.Response], R]) -> R:
-        self.counts.count(requests=1)
-        with self.connection.send(request) as response:
-            self.connection.see_clock(response)
-            self.validate_response(response)
-            answer = read(response)
-        self.authenticator.accept()
-        self.connection.proven = request
-        return answer
-
-    def _on_wait(self, seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG002, FBT001
-        self.counts.wait(seconds)
-        self.logger.warning("%s: %s; asking again in %.1f s", self.name, reason, seconds)
-
-    def is_signed_out(self, response: requests.Response) -> bool:
-        """Tell whether an answer says that the token is not good (any more)."""
-        return response.status_code == HTTPStatus.UNAUTHORIZED or (self.redirect_is_sign_in and _is_redirect(response))
-
-    @override
-    def validate_response(self, response: requests.Response) -> None:
-        status = response.status_code
-        if status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
-            return
-        message = self.response_error_message(response)
-        if status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise RetriableAPIError(message, response)
-        if self.is_signed_out(response):
-            raise SignedOutError(message)
-        if status == HTTPStatus.FORBIDDEN:
-            raise RefusedError(message)
-        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            raise GoneError(message)
-        raise FatalAPIError(message)
-
-    @override
-    def response_error_message(self, response: requests.Response) -> str:
-        """Say what was answered and what to do; never what the body holds, for it may be personal."""
-        status = response.status_code
-        provider = self.connection.provider
-        if self.is_signed_out(response):
-            how = "a redirect to a sign-in page" if _is_redirect(response) else "not signed in"
-            advice = f"{how}: {provider.title} does not accept the credentials in `{provider.name}`"
-        elif status == HTTPStatus.FORBIDDEN:
-            advice = f"permission denied: {provider.permission}"
-        elif _is_redirect(response):
-            advice = f"a redirect, which is never followed: check `{provider.name}.api_url`"
-        elif status == HTTPStatus.NOT_FOUND:
-            advice = f"not found; if it is so for all, check `{provider.name}.api_url`"
-        else:
-            advice = _phrase(status)
-        return f"{status} for GET {self.path}: {advice}"
+    def _see_clock(self, response: Response) -> None:
+        """Take the start of the sync from the first answer."""
+        if self._started_at is None:
+            self._started_at = times.from_http(response.headers.get("Date"))
 
 
-def _is_redirect(response: requests.Response) -> bool:
-    return HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase.lower()
-    except ValueError:
-        return "an unknown status"
-
-
-def _quote_whole(value: str) -> str:
-    """Quote an id as one path segment.
-
-    Raises:
-        FatalAPIError: If no URL can carry it.
-    """
-    if value.strip(".") == "":
-        msg = f"an id of {value!r} cannot stand in a URL"
-        raise FatalAPIError(msg)
-    return quote(value, safe="")
+def _seconds(value: Any) -> float | None:
+    """Return a setting as the standard library wants it: settings files give ``Decimal``."""
+    return None if value is None else float(value)

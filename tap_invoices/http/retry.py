@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import backoff
 import requests
@@ -34,7 +34,6 @@ RETRIED = (RetriableAPIError, *TRANSPORT_ERRORS)
 _NEVER_PASS = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)
 _HANDSHAKE_CUT_SHORT = {"SSLEOFError", "SSLZeroReturnError"}
 """TLS errors that are no refusal: the other side hung up."""
-RETRIED_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 BODY_TRIES = 3
 LONGEST_ASKED = 10 * 365 * 86400.0
@@ -44,110 +43,88 @@ LONGEST_WAIT = 60.0
 _SECONDS = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
 
 
-class Retry:
-    """Runs one request until it succeeds, its time is used up, or trying again makes no sense.
+OnWait = Callable[[float, str, bool], None]
+"""Called before each wait, with the seconds, the reason, and whether the provider asked for it."""
 
-    Args:
-        max_seconds: Seconds for which it is tried again.
-        on_wait: Called before each wait, with the seconds, the reason, and whether the provider asked for it.
-    """
 
-    def __init__(self, max_seconds: float, on_wait: Callable[[float, str, bool], None]) -> None:
-        self._max_seconds = max_seconds
-        self._on_wait = on_wait
-        self._broken_bodies = 0
+class Stopwatch:
+    """For how long a request has been tried."""
+
+    def __init__(self) -> None:
         self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start, less those for which it stood."""
+        return time.monotonic() - self._started
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """Let the clock stand while a request waits to be sent: time in which nobody was asked is not used up."""
+        """Stand while a request waits to be sent: time in which nobody was asked is not used up."""
         stopped = time.monotonic()
         try:
             yield
         finally:
             self._started += time.monotonic() - stopped
 
-    def __call__(self, attempt: Callable[[], R]) -> R:
-        """Return what the attempt returns.
 
-        Raises:
-            FatalAPIError: As the attempt does, or for a last failure that could have passed.
-            ProviderDownError: If its time was used up on connection errors or 5xx.
-        """
+def retry(attempt: Callable[[Stopwatch], R], max_seconds: float, on_wait: OnWait) -> R:
+    """Repeat a request until it succeeds, its time is used up, or trying again makes no sense.
+
+    Raises:
+        FatalAPIError: As the attempt does, or for a last failure that could have passed.
+        ProviderDownError: If its time was used up on connection errors or 5xx.
+    """
+    watch, broken_bodies = Stopwatch(), 0
+    waits = backoff.expo(factor=FIRST_WAIT, max_value=LONGEST_WAIT)
+    next(waits)  # the first is no wait, but where the generator starts
+    while True:
         try:
-            return attempt()
+            return attempt(watch)
         except RETRIED as error:
-            first = [error]
-
-        def again() -> R:
-            if first:
-                raise first.pop()
-            return attempt()
-
-        decorated = backoff.on_exception(
-            self._waits,
-            RETRIED,
-            giveup=self._is_hopeless,
-            on_backoff=self._announce,
-            jitter=None,
-            logger=None,
-        )(again)
-        try:
-            return decorated()
-        except RETRIED as error:
-            raise self._final(error) from None
-
-    def _waits(self) -> Generator[float, Exception, None]:
-        """Yield the seconds to wait after the error that is sent in."""
-        wait = FIRST_WAIT
-        error = yield 0.0
-        while True:
-            jittered = wait * (1 + random.random() / 4)  # noqa: S311  (no secret)
+            left = max_seconds - watch.seconds
             asked = retry_after(error)
-            seconds = jittered if asked is None else asked + jittered - wait
-            error = yield min(seconds, self._seconds_left())
-            wait = min(2 * wait, LONGEST_WAIT)
+            if isinstance(error, BodyError):
+                broken_bodies += 1
+                if broken_bodies >= BODY_TRIES:
+                    raise _broken(error) from None
+            elif _is_lasting(error) or left <= 0 or (asked or 0) > left:
+                raise _last(error, watch.seconds, left) from None
+            wait = next(waits)
+            jitter = wait * random.random() / 4  # noqa: S311  (no secret)
+            seconds = max(0.0, min((wait if asked is None else asked) + jitter, left))
+            on_wait(seconds, describe(error), asked is not None or _status(error) == HTTPStatus.TOO_MANY_REQUESTS)
+        time.sleep(seconds)
 
-    def _is_hopeless(self, error: Exception) -> bool:
-        if isinstance(error, BodyError):
-            self._broken_bodies += 1
-            return self._broken_bodies >= BODY_TRIES
-        if machine.fault(error):
-            return True
-        if isinstance(error, _NEVER_PASS) and _HANDSHAKE_CUT_SHORT.isdisjoint(_names(error)):
-            return True
-        left = self._seconds_left()
-        return left <= 0 or (retry_after(error) or 0) > left
 
-    def _seconds_left(self) -> float:
-        return self._max_seconds - (time.monotonic() - self._started)
+def _is_lasting(error: Exception) -> bool:
+    """Tell whether waiting does not help."""
+    if machine.fault(error):
+        return True
+    return isinstance(error, _NEVER_PASS) and _HANDSHAKE_CUT_SHORT.isdisjoint(_names(error))
 
-    def _announce(self, details: Any) -> None:
-        error = details["exception"]
-        self._on_wait(
-            details["wait"],
-            describe(error),
-            retry_after(error) is not None or _status(error) == HTTPStatus.TOO_MANY_REQUESTS,
-        )
 
-    def _final(self, error: Exception) -> FatalAPIError:
-        reason = describe(error)
-        if isinstance(error, BodyError):
-            return FatalAPIError(f"{reason}, {self._broken_bodies} times")
-        if machine.fault(error):
-            return LocalError(reason)
-        asked = retry_after(error)
-        if asked is not None and asked > self._seconds_left():
-            until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
-            asks = f"the provider asks to wait until {until}, longer than `max_retry_seconds` allows: sync again then"
-            return BusyError(f"{reason}; {asks}")
-        status = _status(error)
-        message = f"{reason}, tried for {time.monotonic() - self._started:.0f} seconds"
-        if isinstance(error, ContestedError):
-            return BusyError(message)
-        if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return ProviderDownError(message)
+def _broken(error: BodyError) -> FatalAPIError:
+    return FatalAPIError(f"{describe(error)}, {BODY_TRIES} times")
+
+
+def _last(error: Exception, tried_for: float, left: float) -> FatalAPIError:
+    """Return what a failure means that is not tried again."""
+    reason = describe(error)
+    if machine.fault(error):
+        return LocalError(reason)
+    asked = retry_after(error)
+    if asked is not None and asked > left:
+        until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
+        asks = f"the provider asks to wait until {until}, longer than `max_retry_seconds` allows: sync again then"
+        return BusyError(f"{reason}; {asks}")
+    status = _status(error)
+    message = f"{reason}, tried for {tried_for:.0f} seconds"
+    if isinstance(error, ContestedError):
         return BusyError(message)
+    if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ProviderDownError(message)
+    return BusyError(message)
 
 
 def describe(error: Exception) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
+from tap_invoices.http.answers import Portal
+
 if TYPE_CHECKING:
     from tap_invoices.einvoice.mapping import InvoiceMapping
-    from tap_invoices.http.auth import Auth
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import SignIn
     from tap_invoices.streams.base import InvoiceStream
 
 
@@ -67,9 +68,10 @@ class Provider:
         settings: What a user can say of it; shared ones are added to each.
         lookback_days: How far behind its bookmark each sync asks again, unless set otherwise.
         permission: What a 403 usually means, in the provider's own words.
-        sign_in: Makes what authenticates each request, from settings and connection.
+        sign_in: Makes what authenticates each request, from its values and what fetches a token.
         mapping: How its rows become those of ``invoices`` and ``invoice_lines``.
         streams: Its streams, each list before those that follow it.
+        redirect_is_sign_in: Whether it answers wrong credentials with a redirect to a sign-in page.
     """
 
     name: str
@@ -78,9 +80,15 @@ class Provider:
     settings: tuple[Setting, ...]
     lookback_days: int
     permission: str
-    sign_in: Callable[[Mapping[str, Any], Connection], Auth]
+    sign_in: SignIn
     mapping: InvoiceMapping
     streams: tuple[type[InvoiceStream], ...]
+    redirect_is_sign_in: bool = False
+
+    @property
+    def portal(self) -> Portal:
+        """What its client must know of it."""
+        return Portal(self.name, self.title, self.permission, self.redirect_is_sign_in)
 
     def is_configured(self, config: Mapping[str, Any]) -> bool:
         """Tell whether any required setting is given."""

@@ -165,7 +165,7 @@ class InvoiceStream(EndingStream, ABC):
             key=type(self).replication_key,
             properties=self.schema["properties"],
             state=self.stream_state,
-            began=lambda: self.connection.now,
+            began=lambda: self.client.now,
             beside=self.beside_bookmark,
             incremental=self.replication_method == "INCREMENTAL",
             zone=self.zone,

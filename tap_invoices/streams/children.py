@@ -112,11 +112,11 @@ class ChildStream(InvoiceStream):
                 "%s: %d rows of the list have no `%s` to ask by", self.name, self._nameless, self.parent_key
             )
         self.counts.expected = len(self.again) + len(self.due)
-        for due, future in self.connection.pool.in_order(self.fetch_item, chain(self.again.values(), self.due)):
+        for due, future in self.client.workers.in_order(self.fetch_item, chain(self.again.values(), self.due)):
             yield from self._outcome(due, future)
             if verdict := self._in_a_row.verdict():
                 if isinstance(verdict, ProviderDownError):
-                    self.connection.down = str(verdict)
+                    self.client.down = str(verdict)
                 raise verdict
         if verdict := self._in_a_row.verdict(at_end=True):
             raise verdict

@@ -159,7 +159,7 @@ class PagedStream(InvoiceStream):
         asked: dict[Any, Future[Page]] = {}
         while not paginator.finished:
             token = paginator.current_value
-            later = paginator.ahead(self.connection.pool.size - 1) if ahead else []
+            later = paginator.ahead(self.client.workers.size - 1) if ahead else []
             for stale in asked.keys() - {token, *later}:
                 asked.pop(stale).cancel()
             page = self._fetch_ahead(token, later, asked, context)
@@ -173,7 +173,7 @@ class PagedStream(InvoiceStream):
         if later:
             for each in (token, *later):
                 if each not in asked:
-                    asked[each] = self.connection.pool.submit(self.fetch_page, each, context)
+                    asked[each] = self.client.workers.submit(self.fetch_page, each, context)
         return asked.pop(token).result() if token in asked else self.fetch_page(token, context)
 
     def _came(self, row: Row, earlier: list[KeySet]) -> bool:

@@ -10,8 +10,8 @@ from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedE
 from typing_extensions import override
 
 from tap_invoices.errors import SyncError, failure_type
-from tap_invoices.http.client import ApiStream
 from tap_invoices.http.retry import describe
+from tap_invoices.streams.api import ApiStream
 from tap_invoices.streams.maps import MapError, map_error
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from tap_invoices.cli import check
-from tap_invoices.cli.advice import Probe
+from tap_invoices.cli.probe import Probe
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty
@@ -39,7 +39,7 @@ def verdicts(caplog, make_catalog):
         catalog = None if select is None else make_catalog(config, select)
         caplog.clear()
         with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
-            tap = TapInvoices(config=config, catalog=catalog, connection_class=Probe)
+            tap = TapInvoices(config=config, catalog=catalog, client_class=Probe)
             caplog.clear()
             passed = check.passes(tap)
             tap.close()
@@ -147,7 +147,7 @@ def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_cat
     config = faulty.settings(box, "ibana", "matas")
     catalog = make_catalog(config, ["ibana_invoices"])
     with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
-        assert check.passes(TapInvoices(config=config, catalog=catalog, connection_class=Probe))
+        assert check.passes(TapInvoices(config=config, catalog=catalog, client_class=Probe))
     assert "matas: none of its streams is selected" in caplog.messages
     assert len(asked(box)) == 1
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
 from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
-from tap_invoices.http.session import Connection
+from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
@@ -97,16 +97,16 @@ def test_all_providers_are_asked_as_soon_as_one_stream_is_read(box):
     tap.close()
 
 
-def test_connections_are_made_once_and_in_the_main_thread(box, monkeypatch):
+def test_clients_are_made_once_and_in_the_main_thread(box, monkeypatch):
     """With session and sign-in: what two threads make at the same time has two tokens, and a pace of its own."""
-    made, make = [], Connection.__init__
+    made, make = [], Client.__init__
 
-    def noted(connection, provider, *rest):
-        made.append((provider.name, threading.current_thread()))
-        make(connection, provider, *rest)
-        assert {"session", "auth"} <= vars(connection).keys()
+    def noted(client, portal, *rest):
+        made.append((portal.name, threading.current_thread()))
+        make(client, portal, *rest)
+        assert {"session", "auth"} <= vars(client).keys()
 
-    monkeypatch.setattr(Connection, "__init__", noted)
+    monkeypatch.setattr(Client, "__init__", noted)
     run = faulty.sync(faulty.settings(box))
     assert not run.failures
     assert sorted(name for name, _ in made) == sorted(faulty.PROVIDERS)

@@ -21,9 +21,8 @@ import pytest
 
 from tap_invoices.cli import live, logs
 from tap_invoices.cli import progress as terminal
-from tap_invoices.counts import Doubling
+from tap_invoices.counts import Counts, Doubling
 from tap_invoices.sandbox import Sandbox
-from tap_invoices.streams.ledger import Counts
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty
 

@@ -15,12 +15,12 @@ from tap_invoices import counts
 from tap_invoices.concurrency import spill_queue as queue
 from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment
+from tap_invoices.counts import Counts
 from tap_invoices.http import session as connection
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import bookmark as state
 from tap_invoices.streams import failures
 from tap_invoices.streams.children import ChildStream
-from tap_invoices.streams.ledger import Counts
 from tap_invoices.tap import TapInvoices
 from tools import docs
 

@@ -11,8 +11,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from tap_invoices.counts import Counts
 from tap_invoices.sandbox import Sandbox
-from tap_invoices.streams.ledger import Counts
 from tests.conftest import NOW
 from tests.support.run import CHILDREN, LISTS, STREAMS, SUB_LISTS, Clock, peak, process, provider_of, settings, sync
 

@@ -28,9 +28,9 @@ from hypothesis import strategies as st
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.errors import BodyError, FatalAPIError, ProviderDownError, RetriableAPIError, SignInError
 from tap_invoices.http import retry as retries
-from tap_invoices.http import session as connections
 from tap_invoices.http.auth import TokenAuth
-from tap_invoices.http.retry import Retry
+from tap_invoices.http.client import Client
+from tap_invoices.http.session import PAGE_LIMIT, read_body
 from tests.support.run import PATIENCE, Clock, provider_of, settings, sync
 
 THREADS = 32
@@ -246,9 +246,9 @@ def test_all_streams_of_a_provider_share_one_token(box, provider):
 
 
 @pytest.mark.parametrize("provider", ["covage", "exsited"])
-def test_many_threads_of_a_connection_sign_in_once(box, provider):
+def test_many_threads_of_a_client_sign_in_once(box, provider):
     """Also where the first of its requests are many at once."""
-    auth = sync(settings(box, provider), streams=()).tap.connections[provider].auth
+    auth = sync(settings(box, provider), streams=()).tap.clients[provider].auth
     assert len(set(at_once(lambda: signed(auth)))) == 1
     assert box.tokens_issued(provider) == 1
 
@@ -291,7 +291,7 @@ def test_another_program_that_never_stops_is_told_after_the_time_for_retries(box
     assert 595 < sum(clock.slept) < 601
     assert "somebody else signs in with the same credentials" in run.failures["exsited_invoices"]
     assert "does not accept" not in run.failures["exsited_invoices"]
-    assert not run.tap.connections["exsited"].down
+    assert not run.tap.clients["exsited"].down
 
 
 def test_a_token_that_never_worked_is_not_told_as_ended_by_somebody(box, clock):
@@ -319,7 +319,7 @@ def retry(clock, errors, seconds=600.0):
     """Run a request that fails with these errors, each after a tenth of a second; return tries, waits and outcome."""
     tries, waits, errors = [], [], iter(errors)
 
-    def attempt():
+    def attempt(_watch):
         tries.append(clock.now)
         clock.now += 0.1
         if error := next(errors, None):
@@ -327,7 +327,7 @@ def retry(clock, errors, seconds=600.0):
         return "answer"
 
     try:
-        outcome = Retry(seconds, lambda wait, reason, asked: waits.append((wait, reason, asked)))(attempt)
+        outcome = retries.retry(attempt, seconds, lambda wait, reason, asked: waits.append((wait, reason, asked)))
     except FatalAPIError as error:
         outcome = error
     return tries, waits, outcome
@@ -530,13 +530,13 @@ def test_the_clock_stands_until_a_request_is_sent_and_while_it_waits_for_its_tur
 
 def test_the_clock_stands_while_others_sign_in(box, clock, monkeypatch):
     """Who signs in has a time of its own for that."""
-    signed_in = connections.Connection.sign_in
+    signed_in = Client.fetch_token
 
     def slow(self, *arguments, **named):
         clock.now += 1000
         return signed_in(self, *arguments, **named)
 
-    monkeypatch.setattr(connections.Connection, "sign_in", slow)
+    monkeypatch.setattr(Client, "fetch_token", slow)
     box.faults.add(provider="covage", path="invoice", times=2, action={"status": 503})
     assert not sync(settings(box, "covage", max_retry_seconds=600), streams=["covage_invoices"]).failures
 
@@ -637,29 +637,29 @@ def test_a_body_is_limited_after_decompression():
     packed = gzip.compress(bytes(2**20))
     assert len(packed) < 2**12
     unpacked = {"Content-Encoding": "gzip"}
-    assert len(connections.read_body(response(packed, **unpacked), 2**20)) == 2**20
+    assert len(read_body(response(packed, **unpacked), 2**20)) == 2**20
     with pytest.raises(FatalAPIError, match="larger than 0 MiB"):
-        connections.read_body(response(packed, **unpacked), 2**20 - 1)
+        read_body(response(packed, **unpacked), 2**20 - 1)
 
 
 def test_a_body_is_read_by_the_charset_that_it_names():
     answer = response("façade".encode("iso-8859-1"))
     answer.headers["Content-Type"] = "application/json; charset=iso-8859-1"
-    assert connections.read_body(answer).decode() == "façade"
+    assert read_body(answer).decode() == "façade"
 
 
 def test_the_limit_of_a_page_is_256_mib():
-    assert connections.PAGE_LIMIT == 256 * 2**20
+    assert PAGE_LIMIT == 256 * 2**20
 
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_broken_compression_is_a_broken_body(coding):
-    def attempt():
-        return connections.read_body(response(b"not at all", **{"Content-Encoding": coding}))
+    def attempt(_watch):
+        return read_body(response(b"not at all", **{"Content-Encoding": coding}))
 
     with pytest.raises(FatalAPIError) as caught:
-        Retry(5, lambda *_: None)(attempt)
+        retries.retry(attempt, 5, lambda *_: None)
     assert "not at all" not in str(caught.value)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from singer_sdk.streams.rest import HTTPRequest
 from typing_extensions import override
 
 from tap_invoices.http.auth import TokenAuth
+from tap_invoices.http.request import TokenRequest
 from tap_invoices.providers.base import Provider, page_size, secret, text
 from tap_invoices.providers.covage.invoice import MAPPING
 from tap_invoices.streams.documents import DocumentStream
@@ -23,7 +23,7 @@ from tap_invoices.streams.posted import PostedListStream, PostedStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
 
 
 class Invoices(PostedListStream):
@@ -69,17 +69,16 @@ def _cursor(next_page: str | None) -> str | None:
     return parse_qs(urlsplit(next_page).query)["cursor"][0]
 
 
-def _sign_in(settings: Mapping[str, Any], connection: Connection) -> TokenAuth:
+def _sign_in(config: Mapping[str, Any], fetch_token: FetchToken) -> TokenAuth:
     """Return Keycloak's password grant: https://docs-api-client-demo.covage.com/en/authentication."""
-    url = f"{settings['auth_url'].rstrip('/')}/auth/realms/{settings['realm']}/protocol/openid-connect/token"
+    url = f"{config['auth_url'].rstrip('/')}/auth/realms/{config['realm']}/protocol/openid-connect/token"
     form = {
         "grant_type": "password",
-        "client_id": settings["client_id"],
-        "username": settings["username"],
-        "password": settings["password"],
+        "client_id": config["client_id"],
+        "username": config["username"],
+        "password": config["password"],
     }
-    request = HTTPRequest(url, method="POST", data=form)
-    return TokenAuth(lambda: connection.sign_in(request, as_json=False))
+    return TokenAuth(lambda: fetch_token(TokenRequest(url, form)))
 
 
 COVAGE = Provider(

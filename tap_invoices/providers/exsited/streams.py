@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.streams.rest import HTTPRequest
 from typing_extensions import override
 
 from tap_invoices.errors import FatalAPIError, SignedOutError
 from tap_invoices.http.auth import TokenAuth
+from tap_invoices.http.request import TokenRequest
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, page_size, secret, text
 from tap_invoices.providers.exsited.invoice import MAPPING
@@ -27,7 +27,7 @@ from tap_invoices.streams.lists import PagedListStream, PagedStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
     from tap_invoices.paging.base import Page
 
 _NULL = ("NULL", "", None)
@@ -38,7 +38,6 @@ class ExsitedStream(InvoiceStream):
     """A stream of Exsited."""
 
     provider = "exsited"
-    redirect_is_sign_in = True
     primary_keys: Sequence[str] = ("id",)
     replication_key = "last_updated_on"
 
@@ -168,12 +167,12 @@ class InvoiceDocuments(ExsitedStream, DocumentStream):
     parent_key = "id"
 
 
-def _sign_in(settings: Mapping[str, Any], connection: Connection) -> TokenAuth:
+def _sign_in(config: Mapping[str, Any], fetch_token: FetchToken) -> TokenAuth:
     """Return the client credentials grant: https://developer.exsited.com/exsited-api-authentication."""
-    body = {name: settings[name] for name in ("client_id", "client_secret", "redirect_uri")}
-    url = f"{settings['api_url'].rstrip('/')}/api/v1/oauth2/token"
-    request = HTTPRequest(url, method="POST", data={"grant_type": "client_credentials", **body})
-    return TokenAuth(lambda: connection.sign_in(request, as_json=True), alone=True)
+    fields = {name: config[name] for name in ("client_id", "client_secret", "redirect_uri")}
+    url = f"{config['api_url'].rstrip('/')}/api/v1/oauth2/token"
+    request = TokenRequest(url, {"grant_type": "client_credentials", **fields}, as_json=True)
+    return TokenAuth(lambda: fetch_token(request), alone=True)
 
 
 EXSITED = Provider(
@@ -199,4 +198,5 @@ EXSITED = Provider(
         AccountInvoices,
         InvoiceDocuments,
     ),
+    redirect_is_sign_in=True,
 )

@@ -25,7 +25,7 @@ from tap_invoices.streams.lists import PagedListStream
 if TYPE_CHECKING:
     from singer_sdk.streams.rest import HTTPRequest, PageContext
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
     from tap_invoices.paging.base import Page
 
 _RANGE_BY_DEFAULT = 25
@@ -164,8 +164,8 @@ class InvoiceDocuments(I3dnetItem, DocumentStream):
     path = "/v3/account/invoice/{id}/pdf"
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> HeaderAuth:
-    return HeaderAuth("PRIVATE-TOKEN", settings["token"])
+def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> HeaderAuth:
+    return HeaderAuth("PRIVATE-TOKEN", config["token"])
 
 
 I3DNET = Provider(

@@ -21,7 +21,7 @@ from tap_invoices.streams.lists import PagedListStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
     from tap_invoices.paging.base import Page
 
 
@@ -76,8 +76,8 @@ class Invoices(PagedListStream):
         return body["data"], meta.get("itemCount"), more
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:
-    return BearerAuth(settings["token"])
+def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> BearerAuth:
+    return BearerAuth(config["token"])
 
 
 IBANA = Provider(

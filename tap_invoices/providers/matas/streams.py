@@ -22,7 +22,7 @@ from tap_invoices.streams.details import DetailStream
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.http.session import Connection
+    from tap_invoices.http.auth import FetchToken
 
 
 class MatasStream(InvoiceStream):
@@ -30,7 +30,6 @@ class MatasStream(InvoiceStream):
 
     provider = "matas"
     zone = ZoneInfo("Europe/Amsterdam")
-    redirect_is_sign_in = True
 
 
 class Invoices(MatasStream, SinglePageList):
@@ -69,8 +68,8 @@ def _is_negative(amount: Any) -> bool:
     return str(amount).lstrip().startswith("-")
 
 
-def _sign_in(settings: Mapping[str, Any], _connection: Connection) -> BearerAuth:
-    return BearerAuth(settings["token"])
+def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> BearerAuth:
+    return BearerAuth(config["token"])
 
 
 MATAS = Provider(
@@ -86,4 +85,5 @@ MATAS = Provider(
     sign_in=_sign_in,
     mapping=MAPPING,
     streams=(Invoices, InvoiceDetails),
+    redirect_is_sign_in=True,
 )
