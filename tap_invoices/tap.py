@@ -18,7 +18,7 @@ from tap_invoices.cli import progress as terminal
 from tap_invoices.cli.command import CommandLineTap
 from tap_invoices.cli.probe import Probe
 from tap_invoices.config import catalog as catalogs
-from tap_invoices.config import settings
+from tap_invoices.config import settings, values
 from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment
 from tap_invoices.config.state import read_state
@@ -73,11 +73,11 @@ class TapInvoices(CommandLineTap):
         self.append_builtin_config(schema)
         if parse_env_config:
             environment = Environment(self._env_var_prefix)
-            given, unknown = settings.merge(given, environment.settings(schema)), environment.unknown(schema)
+            given, unknown = values.merge(given, environment.settings(schema)), environment.unknown(schema)
         self.failures: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
         catalog = catalogs.read_catalog(catalog, _STREAMS)
-        given = settings.tidy(schema, given)
+        given = values.tidy(schema, given)
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self._state_writer = LastStateWriter(self.message_writer)
         for line in (*unknown, *validate.doubts(self.config)):
@@ -87,7 +87,7 @@ class TapInvoices(CommandLineTap):
         # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
         self.clients.update(
             {
-                p.name: client_class(p.portal, settings.for_provider(p, self.config), p.sign_in, self.logger)
+                p.name: client_class(p.portal, values.for_provider(p, self.config), p.sign_in, self.logger)
                 for p in PROVIDERS
                 if p.is_configured(self.config)
             }
@@ -199,7 +199,7 @@ class TapInvoices(CommandLineTap):
 
     def secrets(self) -> set[str]:
         """Return what must never show: secret settings, and tokens minted on the way."""
-        found = set(settings.secrets(self.config_jsonschema, self._config))
+        found = set(values.secrets(self.config_jsonschema, self._config))
         for client in self.clients.values():
             found |= client.secrets
         return found

@@ -1,4 +1,4 @@
-"""Writes the Meltano Hub's definition of the tap, in the Hub's own layout: ``python -m tools.hub``.
+"""Writes the Meltano Hub's definition of the tap, and the settings in ``meltano.yml``: ``python -m tools.hub``.
 
 The Hub's own generator takes each setting with "id" or "key" in its name for a password, ``client_id`` and all that is
 called a provider among them, and gives nested settings their defaults; this one goes by what the tap says of itself.
@@ -7,8 +7,10 @@ called a provider among them, and gives nested settings their defaults; this one
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,13 +23,16 @@ from tools.tables import name_of
 
 ROOT = Path(__file__).resolve().parent.parent
 HUB = ROOT / "hub"
+PROJECT = ROOT / "meltano.yml"
 NAME = "tap-invoices"
 OWNER = "tap-invoices"
 """Whose repository it is: the Hub calls a variant so."""
 
 _LOGO = "assets/logos/extractors/invoices.svg"
 _KINDS = {"start_date": "date_iso8601", "ca_bundle": "file", "requests_per_second": "integer"}
-_OPTIONS = {"on_short": ("fail", "warn"), "mode": ("files", "inline")}
+_SETTINGS = re.compile(
+    r"(?P<open> +settings: # generated[^\n]*\n).*?(?P<close> +settings_group_validation:)", re.DOTALL
+)
 _TITLES = {provider.name: provider.title for provider in PROVIDERS}
 _OPEN = ("stream_maps", "faker_config")
 """Objects whose fields no form can list."""
@@ -42,6 +47,12 @@ def files() -> dict[Path, str]:
             {OWNER: {"label": OWNER, "name": OWNER, "url": f"https://github.com/{OWNER}"}}
         ),
     }
+
+
+def project() -> str:
+    """Return ``meltano.yml`` with the settings that the Hub's definition has, word for word."""
+    settings = textwrap.indent(_dump(definition(_about())["settings"]), " " * 4)
+    return _SETTINGS.sub(lambda found: f"{found['open']}{settings}{found['close']}", PROJECT.read_text("utf-8"))
 
 
 def definition(about: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +94,7 @@ def _settings(properties: Mapping[str, Any], path: str = "", title: str = "") ->
 def _setting(name: str, schema: Mapping[str, Any], title: str) -> dict[str, Any]:
     last = name.rpartition(".")[2]
     setting: dict[str, Any] = {"description": schema["description"], "label": title, "name": name}
-    if options := schema.get("enum") or _OPTIONS.get(last):
+    if options := schema.get("enum"):
         setting |= {"kind": "options", "options": [{"label": label(value), "value": value} for value in options]}
     elif schema.get("secret"):
         setting |= {"kind": "object" if "object" in _types(schema) else "password", "sensitive": True}
@@ -118,6 +129,7 @@ def _dump(value: Any) -> str:
 
 def main() -> None:
     """Write the files."""
+    PROJECT.write_text(project(), encoding="utf-8")
     for path, text in files().items():
         (HUB / path).parent.mkdir(parents=True, exist_ok=True)
         (HUB / path).write_text(text, encoding="utf-8")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 _ABBREVIATIONS = ("api", "ca", "http", "id", "uri", "url")
+_KEYWORDS = ("description", "default", "enum", "minimum", "exclusiveMinimum", "maximum", "pattern")
 _SINGER_ONLY = ("emit_activate_version_messages",)
 
 
@@ -39,9 +40,7 @@ def _adapt(schema: Mapping[str, Any]) -> dict[str, Any]:
     kind = _without_null(schema["type"])
     is_open = kind == "object" and not schema.get("properties")
     adapted: dict[str, Any] = {"type": "string" if is_open else kind}
-    for keyword in ("description", "default", "enum"):
-        if keyword in schema:
-            adapted[keyword] = schema[keyword]
+    adapted |= {keyword: schema[keyword] for keyword in _KEYWORDS if keyword in schema}
     if is_open:
         adapted["description"] = f"{schema['description'].removesuffix('.')}, as a JSON object."
     if schema.get("secret"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,32 +12,18 @@ from urllib.parse import urlsplit
 
 from fsspec.core import split_protocol
 from fsspec.registry import get_filesystem_class
-from jsonschema import Draft202012Validator
 
 from tap_invoices import times
+from tap_invoices.config import shape
+from tap_invoices.streams.documents import MAX_BYTES
 
 if TYPE_CHECKING:
     from tap_invoices.providers.base import Provider
 
-Where = tuple[str | int, ...]
-
-_CHOICES = {"on_short": ("fail", "warn"), "documents.mode": ("files", "inline")}
-_MOST = 1_000_000
-_WHOLE = {
-    "lookback_days": (0, _MOST),
-    "max_connections": (1, _MOST),
-    "page_size": (1, _MOST),
-    "max_retry_seconds": (0, _MOST),
-    "max_bytes": (1, 2**40),
-}
-_ABOVE_ZERO = ("request_timeout", "requests_per_second")
-_IN_HEADERS = ("token", "user_agent")
-_HEADER_TEXT = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _VERSION = re.compile(r"/v\d+/")
 _VERSION_AT_END = re.compile(r"(?:/api)?/v\d+(?:/[a-z/]*invoices?)?/*$")
 _LINE_END = re.compile(r"[\r\n\0]")
 _NO_URL = re.compile(r"[\s\x00-\x20\x7f]")
-_NOUNS = {"object": "an object", "array": "an array", "integer": "a whole number", "number": "a number"}
 _TOLD = 20
 """So many faults are told at once."""
 
@@ -46,20 +31,18 @@ _TOLD = 20
 def problems(schema: Mapping[str, Any], config: Mapping[str, Any], providers: Iterable[Provider]) -> list[str]:
     """Return what is wrong with the settings, a line each and the first twenty; empty when all is well."""
     providers = tuple(providers)
-    errors = list(Draft202012Validator(schema).iter_errors(config))
-    found = [line for error in errors for line in _describe(error)]
-    faulty = {path for error in errors for path in _paths(error)}
-    rest = _without(faulty, config)
-    told: dict[str, str] = {}
-    for path, what in _rules(rest, providers):
-        if tuple(path.split(".")) not in faulty:
-            told.setdefault(path, f"`{path}` {what}")
-    found.extend(told.values())
+    faults = shape.faults(schema, config)
+    told = {shape.written(path): line for path, line in faults.items()}
+    rest = shape.without(faults, config)
+    on = [provider for provider in providers if provider.is_configured(config)]
+    for path, what in _rules(rest, providers, on):
+        told.setdefault(path, f"`{path}` {what}")
+    found = list(told.values())
     if rest.get("batch_config") and (rest.get("stream_maps") or rest.get("flattening_enabled")):
         found.append(
             "`batch_config` writes records as they come, before `stream_maps` and flattening: take one of them out"
         )
-    if not found and not any(provider.is_configured(config) for provider in providers):
+    if not found and not on:
         names = ", ".join(provider.name for provider in providers)
         found.append(f"no provider is configured: give the required settings of at least one of {names}")
     return found if len(found) <= _TOLD else [*found[:_TOLD], f"and {len(found) - _TOLD} more faults in the settings"]
@@ -73,74 +56,31 @@ def doubts(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _paths(error: Any) -> list[Where]:
-    path = tuple(error.absolute_path)
-    if error.validator == "additionalProperties":
-        return [(*path, name) for name in set(error.instance) - set(error.schema["properties"])]
-    return [path]
-
-
-def _without(faulty: set[Where], config: Mapping[str, Any], path: Where = ()) -> dict[str, Any]:
-    return {
-        name: _without(faulty, value, (*path, name)) if isinstance(value, Mapping) else value
-        for name, value in config.items()
-        if (*path, name) not in faulty
-    }
-
-
-def _describe(error: Any) -> list[str]:
-    path = ".".join(str(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        return [_unknown(name, path, known) for name in sorted(set(error.instance) - set(known))]
-    if error.validator == "type":
-        kinds = error.validator_value
-        wanted = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
-        return [f"`{path}` must be {' or '.join(_NOUNS.get(kind, f'a {kind}') for kind in wanted)}"]
-    if error.validator == "enum":
-        return [f"`{path}` must be one of {', '.join(error.validator_value)}"]
-    return [f"`{path}` is not valid ({error.validator})"]
-
-
-def _unknown(name: str, path: str, known: Mapping[str, Any]) -> str:
-    full = f"{path}.{name}" if path else name
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    advice = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(sorted(known))}"
-    return f"unknown setting `{full}`: {advice}"
-
-
 # Rules: each fault is the path of a setting, and what is wrong there. They look at the tap's own settings alone, for
 # other objects, such as `stream_map_config`, hold names of the user's.
 
 
-def _rules(config: Mapping[str, Any], providers: tuple[Provider, ...]) -> Iterator[tuple[str, str]]:
-    yield from _values("", config)
+def _rules(
+    config: Mapping[str, Any], providers: Iterable[Provider], on: Iterable[Provider]
+) -> Iterator[tuple[str, str]]:
+    yield from _texts("", config)
     yield from _start_date(config.get("start_date"))
     if (bundle := config.get("ca_bundle")) and not Path(bundle).is_file():
         yield "ca_bundle", "is not a file that can be read"
     yield from _storage("ledger_url", config.get("ledger_url"))
     for provider in providers:
-        yield from _values(f"{provider.name}.", config.get(provider.name) or {})
+        yield from _texts(f"{provider.name}.", config.get(provider.name) or {})
+    for provider in on:
         yield from _provider(provider, config)
-    yield from _values("documents.", config.get("documents") or {})
+    yield from _texts("documents.", config.get("documents") or {})
     yield from _documents(config.get("documents") or {})
 
 
-def _values(path: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield faults in single values of one object."""
+def _texts(path: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield faults in the texts of one object."""
     for name, value in config.items():
-        full = f"{path}{name}"
-        least, most = _WHOLE.get(name, (0, 0))
-        if full in _CHOICES and value not in _CHOICES[full]:
-            yield full, f"must be one of {', '.join(_CHOICES[full])}"
-        elif name in _WHOLE and not least <= value <= most:
-            yield full, f"must be at least {least}" if value < least else f"must be at most {most}"
-        elif name in _ABOVE_ZERO and not 0 < value <= _MOST:
-            yield full, f"must be more than 0, and no more than {_MOST}"
-        elif name in _IN_HEADERS and value and not _HEADER_TEXT.fullmatch(value):
-            yield full, "has characters that cannot stand in a header, such as a line end or an accent"
-        elif isinstance(value, str) and _LINE_END.search(value):
-            yield full, "has a line end in it"
+        if isinstance(value, str) and _LINE_END.search(value):
+            yield f"{path}{name}", "has a line end in it"
 
 
 def _start_date(value: str | None) -> Iterator[tuple[str, str]]:
@@ -151,9 +91,7 @@ def _start_date(value: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _provider(provider: Provider, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not provider.is_configured(config):
-        return
-    given: Mapping[str, Any] = config[provider.name]
+    given: Mapping[str, Any] = config.get(provider.name) or {}
     for setting in provider.settings:
         path = f"{provider.name}.{setting.name}"
         value = given.get(setting.name)
@@ -163,8 +101,6 @@ def _provider(provider: Provider, config: Mapping[str, Any]) -> Iterator[tuple[s
             yield from _url(path, value, allow_http=bool(config.get("allow_http")))
             if setting.name == "api_url":
                 yield from _doubled_version(path, value, provider)
-        elif value and setting.at_most and value > setting.at_most:
-            yield path, f"must be at most {setting.at_most}"
 
 
 def _url(path: str, value: str, *, allow_http: bool) -> Iterator[tuple[str, str]]:
@@ -200,7 +136,7 @@ def _documents(documents: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     mode = documents.get("mode")
     if not mode:
-        yield "documents.mode", "is required: files or inline"
+        yield "documents.mode", f"is required: {' or '.join(MAX_BYTES)}"
     if mode == "files" and not documents.get("url"):
         yield "documents.url", "is required when `documents.mode` is files"
     yield from _storage("documents.url", documents.get("url"))

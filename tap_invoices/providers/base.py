@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
@@ -16,29 +16,42 @@ if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
 
 
+MOST = 1_000_000
+"""The most that a count or a number of days or seconds may be."""
+
+_HEADER_TEXT = r"^([\x21-\x7e]+( [\x21-\x7e]+)*)?$"
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a provider.
+    """One setting, with its limits in the words of JSON Schema.
 
     ``required`` counts as soon as the provider is on; an object of defaults alone leaves it off.
     """
 
     name: str
     description: str
-    kind: Callable[[], th.JSONTypeHelper[Any]] = th.StringType
+    kind: Callable[..., th.JSONTypeHelper[Any]] = th.StringType
     default: str | int | None = None
     required: bool = False
     secret: bool = False
-    at_most: int | None = None
+    minimum: int | None = None
+    exclusive_minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str | None = None
 
     def to_property(self) -> th.Property[Any]:
         """Return the setting as the SDK declares it."""
+        names = ("minimum", "exclusive_minimum", "maximum", "pattern")
+        limits = {name: limit for name in names if (limit := getattr(self, name)) is not None}
         return th.Property(
             self.name,
-            self.kind(),
+            self.kind(**limits),
             description=self.description + (" Required." if self.required else ""),
             default=self.default,
             secret=self.secret,
+            allowed_values=list(self.choices),
         )
 
 
@@ -52,9 +65,21 @@ def secret(name: str, description: str) -> Setting:
     return Setting(name, description, required=True, secret=True)
 
 
-def page_size(description: str, default: int, at_most: int | None = None) -> Setting:
+def in_header(setting: Setting) -> Setting:
+    """Declare that a text goes into a header as it is: printable ASCII, with single spaces inside."""
+    return replace(setting, pattern=_HEADER_TEXT)
+
+
+def whole(
+    name: str, description: str, default: int | None = None, *, minimum: int = 1, maximum: int | None = None
+) -> Setting:
+    """Declare a whole number."""
+    return Setting(name, description, th.IntegerType, default, minimum=minimum, maximum=maximum or MOST)
+
+
+def page_size(description: str, default: int, maximum: int | None = None) -> Setting:
     """Declare how many invoices a list asks for at once."""
-    return Setting("page_size", description, kind=th.IntegerType, default=default, at_most=at_most)
+    return whole("page_size", description, default, maximum=maximum)
 
 
 @dataclass(frozen=True)

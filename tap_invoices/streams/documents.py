@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 256 * 1024
 _IN_MEMORY = MEBIBYTE
-_MAX_BYTES = {"files": 100 * 1_000_000, "inline": 30 * 1_000_000}
+MEGABYTE = 1_000_000
+MAX_BYTES = {"files": 100 * MEGABYTE, "inline": 30 * MEGABYTE}
+"""Mode → size of the largest document that is fetched, unless set otherwise."""
 _HEAD = 1024
 """Bytes in which a PDF's header is looked for."""
 _TAIL = MEBIBYTE
@@ -107,7 +109,7 @@ class DocumentStream(SingleStream, ABC):
     @property
     def _max_bytes(self) -> int:
         documents = self.config["documents"]
-        return int(documents.get("max_bytes") or _MAX_BYTES[documents["mode"]])
+        return int(documents.get("max_bytes") or MAX_BYTES[documents["mode"]])
 
     @cached_property
     def store(self) -> Store:

@@ -10,7 +10,9 @@ from copy import deepcopy
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.airbyte.spec import connection_specification
 from tap_invoices.config.environment import Environment
+from tap_invoices.providers import PROVIDERS as ALL
 from tap_invoices.tap import TapInvoices
 from tests.support.run import DOCUMENTS, PROVIDERS, own_signals
 
@@ -204,6 +206,11 @@ def test_unknown_settings_are_refused_by_name(config, words):
         ({"lookback_days": True}, "lookback_days"),
         ({"request_timeout": 0}, "request_timeout"),
         ({"request_timeout": "60"}, "request_timeout"),
+        ({"request_timeout": float("nan")}, "request_timeout"),
+        ({"requests_per_second": 1_000_001}, "requests_per_second"),
+        ({"matas": {**GOOD["matas"], "requests_per_second": 0}}, "matas.requests_per_second"),
+        ({"on_short": 5}, "on_short"),
+        ({"on_short": ""}, "on_short"),
         ({"user_agent": 1}, "user_agent"),
         ({"user_agent": "two\nlines"}, "user_agent"),
         ({"allow_http": "yes"}, "allow_http"),
@@ -282,6 +289,21 @@ def test_the_first_twenty_faults_are_told_and_the_others_counted():
     lines = faults({**MATAS, **{f"unknown_{number}": number for number in range(25)}})
     assert len(lines) == 21
     assert lines[-1] == "and 5 more faults in the settings"
+
+
+def test_a_limit_is_declared_once_and_every_form_of_the_settings_has_it():
+    """The JSON schema is what --about and the Hub's definition are made of."""
+    forms = (TapInvoices.config_jsonschema, connection_specification(ALL))
+    for top, ibana, documents in (
+        (form["properties"], *(form["properties"][name]["properties"] for name in ("ibana", "documents")))
+        for form in forms
+    ):
+        assert (ibana["page_size"]["minimum"], ibana["page_size"]["maximum"]) == (1, 100)
+        assert (top["lookback_days"]["minimum"], ibana["lookback_days"]["minimum"]) == (0, 0)
+        assert top["request_timeout"]["exclusiveMinimum"] == 0
+        assert (top["on_short"]["enum"], documents["mode"]["enum"]) == (["fail", "warn"], ["files", "inline"])
+        assert top["user_agent"]["pattern"] == ibana["token"]["pattern"]
+        assert (top["max_connections"]["default"], ibana["max_connections"].get("default")) == (8, None)
 
 
 TEXTS = [
@@ -485,11 +507,11 @@ def test_a_dotenv_file_may_begin_with_a_byte_order_mark(environment, tmp_path):
 @pytest.mark.parametrize(
     ("value", "number"), [("4.0", 4), ("1e+06", 1_000_000), ("7\n", 7), ("1e400", None), ("4.5", None), ("NaN", None)]
 )
-@pytest.mark.parametrize("name", ["MAX_CONNECTIONS", "IBANA_PAGE_SIZE", "LOOKBACK_DAYS", "MAX_RETRY_SECONDS"])
+@pytest.mark.parametrize("name", ["MAX_CONNECTIONS", "COVAGE_PAGE_SIZE", "LOOKBACK_DAYS", "MAX_RETRY_SECONDS"])
 def test_whole_numbers_may_be_written_with_a_fraction_or_an_exponent(environment, name, value, number):
     environment("MATAS_TOKEN", "t0ken")
     environment(name, value)
-    setting = name.lower().replace("ibana_", "ibana.")
+    setting = name.lower().replace("covage_", "covage.")
     if number is None:
         [line] = faults(parse_env_config=True)
         assert f"`{setting}` must be a whole number" in line

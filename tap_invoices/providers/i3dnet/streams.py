@@ -14,7 +14,7 @@ from tap_invoices import times
 from tap_invoices.errors import GoneError, PagingError
 from tap_invoices.http.auth import HeaderAuth
 from tap_invoices.paging.offset import OffsetPaginator, Window
-from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.base import Provider, in_header, page_size, secret, text
 from tap_invoices.providers.i3dnet.invoice import MAPPING
 from tap_invoices.streams.base import InvoiceStream, Row
 from tap_invoices.streams.children import ChildStream
@@ -173,7 +173,7 @@ I3DNET = Provider(
     title="i3D.net",
     docs="https://docs.i3d.net/api-references/general/billing",
     settings=(
-        secret("token", "API key from the control panel."),
+        in_header(secret("token", "API key from the control panel.")),
         text("api_url", "Root of the API.", "https://api.i3d.net"),
         page_size("Invoices to ask for at once.", 100),
     ),
