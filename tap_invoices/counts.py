@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 MEBIBYTE = 1024 * 1024
@@ -20,6 +21,18 @@ class Doubling:
         """Count one more, and tell whether to tell."""
         self._times += 1
         return self._times & (self._times - 1) == 0
+
+
+class Outcome(StrEnum):
+    """How far a stream is, or how it went."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    SHORT = "short"
+    """Fewer rows came than the provider told, and the settings allow it."""
+    PARTIAL = "partial"
+    """Some items could not be had."""
+    FAILED = "failed"
 
 
 @dataclass
@@ -40,7 +53,7 @@ class Counts:
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
-    outcome: str = "running"
+    outcome: Outcome = Outcome.RUNNING
     _began: float | None = field(default=None, repr=False)
     _waits_until: float = field(default=0.0, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -63,8 +76,8 @@ class Counts:
         """Seconds until the last retry is sent; 0 if none is outstanding."""
         return max(0.0, self._waits_until - time.monotonic())
 
-    def end(self, outcome: str) -> None:
-        """Stop the clock and say how it went: complete, short, partial or failed."""
+    def end(self, outcome: Outcome) -> None:
+        """Stop the clock and say how it went."""
         self.outcome = outcome
         if self._began is not None:
             self.seconds = round(time.monotonic() - self._began, 3)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator
@@ -25,18 +25,22 @@ from tap_invoices.config.state import read_state
 from tap_invoices.http.client import Client
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
+from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.ledger import Ledger, LedgerError
+from tap_invoices.streams.lists import ListStream
+from tap_invoices.streams.services import Services
 from tap_invoices.streams.writer import BufferedWriter, LastStateWriter
 from tap_invoices.sync.reader import Sync
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from singer_sdk.singerlib import Catalog
 
+    from tap_invoices.counts import Counts, Outcome
     from tap_invoices.streams.base import InvoiceStream
-    from tap_invoices.streams.outcome import EndingStream
 
 _STREAMS = tuple(stream for provider in PROVIDERS for stream in provider.streams)
 _NO_DOCUMENTS = (
@@ -76,6 +80,8 @@ class TapInvoices(CommandLineTap):
             given, unknown = values.merge(given, environment.settings(schema)), environment.unknown(schema)
         self.failures: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
+        self._client_class = client_class
+        self.sync = Sync()
         catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = values.tidy(schema, given)
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
@@ -83,15 +89,8 @@ class TapInvoices(CommandLineTap):
         for line in (*unknown, *validate.doubts(self.config)):
             self.logger.warning(line)
         self._refuse_missing()
+        _ = self.streams  # here, in the main thread: readers share them and their clients
         self._refuse_partial_batches()
-        # Here, in the main thread: all others share them, and a second one would have a token and a pace of its own.
-        self.clients.update(
-            {
-                p.name: client_class(p.portal, values.for_provider(p, self.config), p.sign_in, self.logger)
-                for p in PROVIDERS
-                if p.is_configured(self.config)
-            }
-        )
 
     @classmethod
     @override
@@ -133,7 +132,22 @@ class TapInvoices(CommandLineTap):
             if left_out:
                 self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
-        return [stream(self) for stream in on]
+        for provider in PROVIDERS:
+            if provider.is_configured(self.config):
+                config = values.for_provider(provider, self.config)
+                self.clients[provider.name] = self._client_class(
+                    provider.portal, config, provider.sign_in, self.logger
+                )
+        return self._make_streams(on)
+
+    def _make_streams(self, classes: Sequence[type[InvoiceStream]]) -> list[InvoiceStream]:
+        """Make the streams, each list before its children, which take their items from it."""
+        made: dict[type[InvoiceStream], InvoiceStream] = {}
+        for each in classes:
+            services = Services(self.clients[each.provider], self.sync.read, self.message_writer, self.close_stream)
+            made[each] = each(self, services, made.get(each.parent) if issubclass(each, ChildStream) else None)
+            self.sync.add(made[each])
+        return list(made.values())
 
     def _refuse_missing(self) -> None:
         """Refuse, or warn of, what the catalog selects of providers that are off.
@@ -188,11 +202,6 @@ class TapInvoices(CommandLineTap):
     # What the streams share
 
     @cached_property
-    def sync(self) -> Sync:
-        """What fetches ahead of the thread that writes."""
-        return Sync(self.streams.values())
-
-    @cached_property
     def ledger(self) -> Ledger:
         """Where each stream's counts are told."""
         return Ledger(self.logger, self.config.get("ledger_url"))
@@ -213,17 +222,29 @@ class TapInvoices(CommandLineTap):
     @override
     def run(self) -> bool:
         super()._setup_signal_handlers()
-        with terminal.shown(self.streams.values()):
+        with self.shown():
             self.sync_all()
         self.message_writer.flush()
         if self.failures:
             self._summarise()
         return not self.failures
 
+    def shown(self) -> AbstractContextManager[object]:
+        """Return what shows the selected streams' counts while it is entered, where a terminal is there."""
+        selected = {name: stream for name, stream in self.streams.items() if stream.selected}
+        lists = {name: stream for name, stream in selected.items() if isinstance(stream, ListStream)}
+        page_sizes = {name: size for name, stream in lists.items() if (size := stream.settings.get("page_size"))}
+        return terminal.shown({name: stream.counts for name, stream in selected.items()}, page_sizes)
+
     @classmethod
     @override
     def try_out(cls, **given: Any) -> bool:
-        return check.passes(cls(**given, client_class=Probe))
+        return cls(**given, client_class=Probe).check()
+
+    def check(self) -> bool:
+        """Try all selected streams, where the clients are probes, and tell whether all is well."""
+        probes = cast("list[Probe]", list(self.clients.values()))
+        return check.passes(probes, list(self.streams.values()), self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -248,23 +269,19 @@ class TapInvoices(CommandLineTap):
         )
 
     def close_stream(
-        self,
-        stream: EndingStream,
-        outcome: str,
-        failure: str | None = None,
-        failure_type: str = "system",
+        self, counts: Counts, outcome: Outcome, failure: str | None = None, failure_type: str = "system"
     ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
-        stream.counts.end(outcome)
+        counts.end(outcome)
         if failure:
-            self.failures[stream.name] = failure
-            extra = {"stream_name": stream.name, "failure_type": failure_type}
-            self.logger.error("%s: %s", stream.name, failure, extra=extra)
+            self.failures[counts.stream] = failure
+            extra = {"stream_name": counts.stream, "failure_type": failure_type}
+            self.logger.error("%s: %s", counts.stream, failure, extra=extra)
         try:
-            self.ledger.close(stream.counts)
+            self.ledger.close(counts)
         except LedgerError as error:
             self.logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
-            self.failures.setdefault(stream.name, str(error))
+            self.failures.setdefault(counts.stream, str(error))
 
     def close(self) -> None:
         """Let go of threads and connections; a process that ends need not."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tap_invoices.config import settings
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.records.schemas import SCHEMAS
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import ChildStream
+from tap_invoices.streams.schemas import SCHEMAS
 from tap_invoices.tap import TapInvoices
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from tap_invoices.cli.probe import UnusableError
 from tap_invoices.concurrency.pool import Pool
@@ -18,9 +18,11 @@ from tap_invoices.streams.lists import ListStream, PagedStream
 from tap_invoices.streams.pending import Pending
 
 if TYPE_CHECKING:
+    import logging
+
     from tap_invoices.cli.probe import Probe
-    from tap_invoices.streams.base import InvoiceStream, Row
-    from tap_invoices.tap import TapInvoices
+    from tap_invoices.streams.base import InvoiceStream
+    from tap_invoices.streams.services import Row
 
 _MOST_SKEW = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
@@ -33,19 +35,17 @@ class Verdict(NamedTuple):
     line: str
 
 
-def passes(tap: TapInvoices) -> bool:
-    """Try all selected streams of a tap whose clients are probes, log what came, and tell whether all is well.
+def passes(probes: Sequence[Probe], streams: Sequence[InvoiceStream], logger: logging.Logger) -> bool:
+    """Try all selected streams, whose clients are probes, log what came, and tell whether all is well.
 
     Where documents are kept is opened and tried, and none is left there.
     """
-    probes = cast("list[Probe]", list(tap.clients.values()))
-    streams = tap.streams.values()
     checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.portal.name]) for p in probes]
     pool, passed = Pool("check", len(checks)), True
     for _, verdicts in pool.in_order(ProviderCheck.verdicts, checks):
         for verdict in verdicts.result():
             passed = passed and verdict.passed
-            (tap.logger.info if verdict.passed else tap.logger.error)("%s", verdict.line)
+            (logger.info if verdict.passed else logger.error)("%s", verdict.line)
     pool.close()
     return passed
 

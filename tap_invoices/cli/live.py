@@ -19,10 +19,10 @@ from rich.text import Text
 from typing_extensions import override
 
 from tap_invoices.cli.logs import on_stderr
-from tap_invoices.streams.lists import ListStream
+from tap_invoices.counts import Outcome
 
 if TYPE_CHECKING:
-    from tap_invoices.streams.base import InvoiceStream
+    from tap_invoices.counts import Counts
 
 _REFRESHES_PER_SECOND = 4
 _RATE_SECONDS = 5.0
@@ -34,19 +34,24 @@ _STATE_WIDTH = 17
 _COLUMNS = {"records": (9, 0), "read": (19, 72), "rate": (7, 80)}
 """Title → its width, and the width of a terminal from which on it is shown."""
 
-_STYLES = {"complete": "green", "partial": "yellow", "short": "yellow", "failed": "red"}
+_STYLES = {
+    Outcome.COMPLETE: "green",
+    Outcome.PARTIAL: "yellow",
+    Outcome.SHORT: "yellow",
+    Outcome.FAILED: "red",
+}
 
 
 class LiveLines:
     """Shows the lines while it is entered; the last ones stay.
 
     Args:
-        streams: Those that are selected.
+        lines: One for each stream.
     """
 
-    def __init__(self, streams: Sequence[InvoiceStream]) -> None:
+    def __init__(self, lines: Sequence[Line]) -> None:
         self._console = Console(file=sys.stderr, highlight=False)
-        self._lines = [Line(stream) for stream in streams]
+        self._lines = lines
         self._stack = ExitStack()
         self._ended = False
 
@@ -98,38 +103,43 @@ class LiveLines:
 
 
 class Line:
-    """What is told of one stream."""
+    """What is told of one stream.
 
-    def __init__(self, stream: InvoiceStream) -> None:
-        self.name = stream.name
-        self._account = stream.counts
-        self._page_size = stream.settings.get("page_size") if isinstance(stream, ListStream) else None
+    Args:
+        counts: Its counts.
+        page_size: How many rows a page has, if it comes in pages.
+    """
+
+    def __init__(self, counts: Counts, page_size: int | None = None) -> None:
+        self.name = counts.stream
+        self._counts = counts
+        self._page_size = page_size
         self._arrivals: deque[tuple[float, int]] = deque()
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will come."""
-        return self._account.outcome != "running"
+        return self._counts.outcome != Outcome.RUNNING
 
     def cells(self) -> dict[str, str]:
         """Return what stands in the columns; nothing where there is nothing to tell."""
         rate = self._rate()
         return {
-            "records": f"{self._account.emitted:,}",
-            "read": self._read() if self._account.read else "",
+            "records": f"{self._counts.emitted:,}",
+            "read": self._read() if self._counts.read else "",
             "rate": f"{rate:,.0f}/s" if rate else "",
         }
 
     def _read(self) -> str:
         """Return how far the reading is: in pages where there are any, and of how many if that is known."""
-        read, expected = self._account.read, self._account.expected
+        read, expected = self._counts.read, self._counts.expected
         of = "" if expected is None else f" of {ceil(expected / (self._page_size or 1)):,}"
         return f"page {ceil(read / self._page_size):,}{of}" if self._page_size else f"{read:,}{of}"
 
     def _rate(self) -> float:
         if self.has_ended:
             return 0.0
-        now, read = time.monotonic(), self._account.read
+        now, read = time.monotonic(), self._counts.read
         self._arrivals.append((now, read))
         while now - self._arrivals[0][0] > _RATE_SECONDS:
             self._arrivals.popleft()
@@ -138,23 +148,23 @@ class Line:
 
     def state(self) -> Text:
         """Return what goes on, and what went wrong."""
-        account = self._account
-        counts = {"retries": account.retries, "failed": account.failed, "gone": account.gone}
-        parts = [self._doing(), *(f"{count:,} {name}" for name, count in counts.items() if count)]
-        style = _STYLES.get(account.outcome, "yellow" if account.waiting else "")
+        counts = self._counts
+        faults = {"retries": counts.retries, "failed": counts.failed, "gone": counts.gone}
+        parts = [self._doing(), *(f"{count:,} {name}" for name, count in faults.items() if count)]
+        style = _STYLES.get(counts.outcome, "yellow" if counts.waiting else "")
         return Text(", ".join(parts), style=style)
 
     def _doing(self) -> str:
-        account = self._account
+        counts = self._counts
         if self.has_ended:
-            return f"{account.outcome}, {account.seconds:.1f} s"
-        if account.waiting:
-            return f"waits {ceil(account.waiting)} s"
-        if not account.requests:
+            return f"{counts.outcome}, {counts.seconds:.1f} s"
+        if counts.waiting:
+            return f"waits {ceil(counts.waiting)} s"
+        if not counts.requests:
             return "queued"
-        if account.read != account.expected:
+        if counts.read != counts.expected:
             return "reading"
-        return "writing" if account.emitted else "read, waits"
+        return "writing" if counts.emitted else "read, waits"
 
 
 def _shortened(name: str, width: int) -> str:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tap_invoices.streams.base import InvoiceStream
+    from tap_invoices.counts import Counts
 
 
-def shown(streams: Iterable[InvoiceStream]) -> AbstractContextManager[object]:
-    """Return what shows a line for each selected stream while it is entered; elsewhere there are the logs alone."""
+def shown(counts: Mapping[str, Counts], page_sizes: Mapping[str, int]) -> AbstractContextManager[object]:
+    """Return what shows a line for each stream while it is entered; elsewhere there are the logs alone.
+
+    Args:
+        counts: By the stream's name.
+        page_sizes: Of the streams that come in pages.
+    """
     if not _is_wanted():
         return nullcontext()
-    from tap_invoices.cli.live import LiveLines  # noqa: PLC0415  (needs an extra)
+    from tap_invoices.cli.live import Line, LiveLines  # noqa: PLC0415  (needs an extra)
 
-    return LiveLines([stream for stream in streams if stream.selected])
+    return LiveLines([Line(each, page_sizes.get(name)) for name, each in counts.items()])
 
 
 def _is_wanted() -> bool:

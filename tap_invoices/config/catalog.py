@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, MetadataMapping, Schema
 
-from tap_invoices.records.schemas import schema_of
+from tap_invoices.streams.schemas import schema_of
 
 if TYPE_CHECKING:
     from tap_invoices.providers.base import Provider

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_invoices.records.schemas import schema_of
 from tap_invoices.streams.bookmark import VERSION, normalise
+from tap_invoices.streams.schemas import schema_of
 
 if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream

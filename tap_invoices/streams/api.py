@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import quote
 
@@ -17,11 +16,12 @@ from tap_invoices.http.request import Request
 
 if TYPE_CHECKING:
     from requests import Response
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
     from singer_sdk.streams.rest import HTTPRequest
 
     from tap_invoices.http.client import Client
-    from tap_invoices.tap import TapInvoices
+    from tap_invoices.streams.services import Services
 
 R = TypeVar("R")
 
@@ -38,16 +38,16 @@ class ApiStream(RESTStream[Any], ABC):
     """Whether each request is for one item, whose lasting failure says nothing of the others."""
 
     _LOG_REQUEST_METRICS = False
-    _tap: TapInvoices
 
-    def __init__(self, tap: TapInvoices) -> None:
+    def __init__(self, tap: Tap, services: Services) -> None:
         super().__init__(tap)
+        self.services = services
         self.counts = Counts(self.name)
 
-    @cached_property
+    @property
     def client(self) -> Client:
         """What the provider's streams share."""
-        return self._tap.clients[self.provider]
+        return self.services.client
 
     @property
     def settings(self) -> Mapping[str, Any]:

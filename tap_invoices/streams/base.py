@@ -6,7 +6,6 @@ import json
 import time
 from abc import ABC
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,34 +18,19 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.counts import Doubling
 from tap_invoices.records.conform import Conformer, Record
-from tap_invoices.records.schemas import SCHEMAS
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.outcome import EndingStream
+from tap_invoices.streams.schemas import SCHEMAS
 
 if TYPE_CHECKING:
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.tap import TapInvoices
-
-Row = dict[str, Any]
+    from tap_invoices.streams.services import Batch, Row, Services
 
 STATE_SECONDS = 60.0
 """A STATE message goes out at least this often, where there is something new to say."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """Rows on their way from the fetching thread to the writing one."""
-
-    rows: list[Row]
-    size: int
-    floor: str | None = None
-    """Nothing that is still to come has a replication value below this one, if it is set."""
-    failed: dict[str, str | None] = field(default_factory=dict)
-    """Items that could not be had: id → replication value."""
-    settled: list[str] = field(default_factory=list)
-    """Ids of items that need not be asked for again."""
 
 
 class InvoiceStream(EndingStream, ABC):
@@ -59,8 +43,10 @@ class InvoiceStream(EndingStream, ABC):
     schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
 
-    def __init__(self, tap: TapInvoices) -> None:
-        super().__init__(tap)
+    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+        super().__init__(tap, services)
+        self.parent_stream = parent
+        """The list that a child takes its items from."""
         self._state_written_at = time.monotonic()
         self._is_progress_due = Doubling()
 
@@ -94,7 +80,7 @@ class InvoiceStream(EndingStream, ABC):
         It saves a fifth of the time of a record. All others go the SDK's way.
         """
         if isinstance(record, VerbatimRow):
-            self._tap.message_writer.write_line(record.line)
+            self.services.writer.write_line(record.line)
         else:
             super()._write_record_message(record)
 
@@ -108,7 +94,7 @@ class InvoiceStream(EndingStream, ABC):
     @override
     def get_records(self, context: Context | None) -> Iterable[Row]:
         """Yield the rows as they come. A failure ends this stream and is told at the end; the others go on."""
-        batches = self._tap.sync.read(self)
+        batches = self.services.read(self.name)
         self._stop_reading = batches.close
         try:
             for batch in batches:

@@ -21,15 +21,18 @@ from tap_invoices.errors import (
     SignInError,
     SyncError,
 )
-from tap_invoices.streams.base import Batch, InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.bookmark import is_due
 from tap_invoices.streams.failures import ALIKE, FailuresInARow
 from tap_invoices.streams.lists import PagedStream, is_key
 from tap_invoices.streams.pending import Pending, PendingItems
+from tap_invoices.streams.services import Batch, Row
 
 if TYPE_CHECKING:
+    from singer_sdk import Tap
+
     from tap_invoices.streams.lists import ListStream
-    from tap_invoices.tap import TapInvoices
+    from tap_invoices.streams.services import Services
 
 _MEMORY = 1024 * 1024
 """Bytes of one item's list that wait in memory."""
@@ -45,8 +48,8 @@ class ChildStream(InvoiceStream):
     filters_rows: ClassVar[bool] = False
     """Whether the bookmark says which of an item's rows are emitted, and not only which items are asked for."""
 
-    def __init__(self, tap: TapInvoices) -> None:
-        super().__init__(tap)
+    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+        super().__init__(tap, services, parent)
         self._nameless = 0
         """Rows of the list without what the path asks for."""
         self._in_a_row = FailuresInARow()

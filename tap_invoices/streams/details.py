@@ -12,15 +12,17 @@ from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.keys import KeySet
 from tap_invoices.records.decode import decode
-from tap_invoices.streams.base import Batch, Row
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import is_key
+from tap_invoices.streams.services import Batch, Row
 
 if TYPE_CHECKING:
     import requests
+    from singer_sdk import Tap
 
+    from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.pending import Pending
-    from tap_invoices.tap import TapInvoices
+    from tap_invoices.streams.services import Services
 
 
 class SingleStream(ChildStream):
@@ -36,8 +38,8 @@ class SingleStream(ChildStream):
 class DetailStream(SingleStream):
     """One JSON object for each item."""
 
-    def __init__(self, tap: TapInvoices) -> None:
-        super().__init__(tap)
+    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+        super().__init__(tap, services, parent)
         self._came = KeySet()
         """Rows without their ids."""
 

@@ -17,8 +17,8 @@ from typing_extensions import override
 from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.counts import MEBIBYTE
 from tap_invoices.errors import BodyError, FatalAPIError
-from tap_invoices.streams.base import Batch
 from tap_invoices.streams.details import SingleStream
+from tap_invoices.streams.services import Batch
 from tap_invoices.streams.storage import FileStore, InlineStore, Store, reason
 
 if TYPE_CHECKING:

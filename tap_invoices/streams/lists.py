@@ -18,7 +18,7 @@ from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page, Paginator
 from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.bookmark import is_due
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.paging.keys import KeySet
+    from tap_invoices.streams.services import Row
 
 
 UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 from typing_extensions import override
 
+from tap_invoices.counts import Outcome
 from tap_invoices.errors import SyncError, failure_type
 from tap_invoices.http.retry import describe
 from tap_invoices.streams.api import ApiStream
 from tap_invoices.streams.maps import MapError, map_error
 
 if TYPE_CHECKING:
+    from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.streams.bookmark import Bookmark
-    from tap_invoices.tap import TapInvoices
+    from tap_invoices.streams.services import Services
 
 FAILURES_LOGGED = 20
 """Items that could not be had and get a line of their own, in each stream."""
@@ -28,8 +30,8 @@ FAILURES_LOGGED = 20
 class EndingStream(ApiStream, ABC):
     """A stream that closes its account, and whose failure ends nothing else."""
 
-    def __init__(self, tap: TapInvoices) -> None:
-        super().__init__(tap)
+    def __init__(self, tap: Tap, services: Services) -> None:
+        super().__init__(tap, services)
         self.is_short = False
         self.has_doubts = False
         """Whether so many items in a row seemed gone that it is not believed."""
@@ -77,13 +79,13 @@ class EndingStream(ApiStream, ABC):
     def _complete(self) -> None:
         if self.counts.failed:
             message = f"{self.counts.failed} items could not be had; they are asked for again at the next sync"
-            self._tap.close_stream(self, "partial", message)
+            self.services.close(self.counts, Outcome.PARTIAL, message)
         elif self.is_short:
-            self._tap.close_stream(self, "short")
+            self.services.close(self.counts, Outcome.SHORT)
         else:
             if self._stream_version is not None and self._may_remove_rows():
                 self._write_activate_version_message(self._stream_version)
-            self._tap.close_stream(self, "complete")
+            self.services.close(self.counts, Outcome.COMPLETE)
 
     def _may_remove_rows(self) -> bool:
         """Tell whether what did not come is gone: not where items are kept or doubted, or none was found at all."""
@@ -98,7 +100,7 @@ class EndingStream(ApiStream, ABC):
             message = f"unexpected {type(error).__name__}"
             self.logger.debug("Unexpected error in %s", self.name, exc_info=error)
         self.bookmark.hold()
-        self._tap.close_stream(self, "failed", message, failure_type(error))
+        self.services.close(self.counts, Outcome.FAILED, message, failure_type(error))
 
     @property
     @abstractmethod

@@ -15,11 +15,13 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.paging.base import CursorPaginator, Page
 from tap_invoices.paging.daycount import DayCount
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.lists import PagedListStream
 
 if TYPE_CHECKING:
-    from tap_invoices.tap import TapInvoices
+    from singer_sdk import Tap
+
+    from tap_invoices.streams.services import Row, Services
 
 
 class PostedStream(InvoiceStream, ABC):
@@ -28,8 +30,7 @@ class PostedStream(InvoiceStream, ABC):
     @property
     def listing(self) -> PostedListStream:
         """The list, by which its children count too."""
-        own: Any = getattr(self, "parent", type(self))
-        return cast("PostedListStream", self._tap.streams[own.name])
+        return cast("PostedListStream", self.parent_stream or self)
 
     @override
     def prepare(self) -> None:
@@ -79,8 +80,8 @@ class PostedStream(InvoiceStream, ABC):
 class PostedListStream(PostedStream, PagedListStream, ABC):
     """Such a list, which comes in pages by cursor and can be asked for from one day to another."""
 
-    def __init__(self, tap: TapInvoices) -> None:
-        super().__init__(tap)
+    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+        super().__init__(tap, services, parent)
         self._asked: tuple[str | None, str | None] = None, None
         """The first and the last day that are wanted just now."""
         self.count = DayCount(None)

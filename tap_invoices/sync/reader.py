@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http.retry import describe
-from tap_invoices.streams.base import Batch, InvoiceStream
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import ListStream
+from tap_invoices.streams.services import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_invoices.streams.base import InvoiceStream
+
 
 class Sync:
-    """Starts the feeds when the first stream is read, when it is known which streams are wanted.
+    """Starts all readers when the first stream is read: then it is known which streams are wanted."""
 
-    Args:
-        streams: All streams of the tap, each list before its children.
-    """
+    def __init__(self) -> None:
+        self._streams: list[InvoiceStream] = []
+        self._readers: dict[str, AccountReader] = {}
 
-    def __init__(self, streams: Iterable[InvoiceStream]) -> None:
-        self._streams = tuple(streams)
-        self._feeds: dict[str, AccountReader] = {}
+    def add(self, stream: InvoiceStream) -> None:
+        """Take a stream; a list comes before its children."""
+        self._streams.append(stream)
 
-    def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
+    def read(self, name: str) -> Generator[Batch, None, None]:
         """Return a stream's batches, as they come."""
-        if not self._feeds:
-            providers = dict.fromkeys(s.provider for s in self._streams)
-            self._feeds = {name: AccountReader([s for s in self._streams if s.provider == name]) for name in providers}
-            for feed in self._feeds.values():
-                feed.start()
-        return self._feeds[stream.provider].read(stream)
+        if not self._readers:
+            readers = [
+                AccountReader([s for s in self._streams if s.provider == provider])
+                for provider in dict.fromkeys(s.provider for s in self._streams)
+            ]
+            self._readers = {stream: reader for reader in readers for stream in reader.selected}
+            for reader in readers:
+                reader.start()
+        return self._readers[name].read(name)
 
 
 class AccountReader:
@@ -43,24 +48,24 @@ class AccountReader:
 
     def __init__(self, streams: Sequence[InvoiceStream]) -> None:
         self._lists = [stream for stream in streams if isinstance(stream, ListStream)]
-        self._selected = {stream.name for stream in streams if stream.selected}
-        self._children = [s for s in streams if isinstance(s, ChildStream) and s.name in self._selected]
+        self.selected = {stream.name for stream in streams if stream.selected}
+        self._children = [s for s in streams if isinstance(s, ChildStream) and s.name in self.selected]
         self._queues: dict[str, BatchQueue[Batch]] = {
             name: BatchQueue(overflow=stream.ABORT_AT_RECORD_COUNT is None)
             for stream in streams
-            if (name := stream.name) in self._selected
+            if (name := stream.name) in self.selected
         }
         for stream in streams:
-            if stream.name in self._selected:
+            if stream.name in self.selected:
                 stream.prepare()
 
     def start(self) -> None:
         """Begin to read, in a thread that does not keep the process alive."""
-        threading.Thread(target=self._walk, name=f"feed-{id(self)}", daemon=True).start()
+        threading.Thread(target=self._walk, name=f"read-{self._lists[0].provider}", daemon=True).start()
 
-    def read(self, stream: InvoiceStream) -> Generator[Batch, None, None]:
+    def read(self, name: str) -> Generator[Batch, None, None]:
         """Yield a stream's batches; who stops early is not waited for."""
-        queue = self._queues[stream.name]
+        queue = self._queues[name]
         try:
             yield from queue
         finally:
@@ -69,7 +74,7 @@ class AccountReader:
     def _walk(self) -> None:
         for listing in self._lists:
             children = [f for f in self._children if f.parent is type(listing)]
-            if children or listing.name in self._selected:
+            if children or listing.name in self.selected:
                 self._read_list(listing, children)
 
     def _read_list(self, listing: ListStream, children: list[ChildStream]) -> None:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from tap_invoices.cli import check
 from tap_invoices.cli.probe import Probe
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
@@ -41,7 +40,7 @@ def verdicts(caplog, make_catalog):
         with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
             tap = TapInvoices(config=config, catalog=catalog, client_class=Probe)
             caplog.clear()
-            passed = check.passes(tap)
+            passed = tap.check()
             tap.close()
         assert all((record.levelname == "INFO") == ("ok, " in record.message) for record in caplog.records)
         assert all(record.exc_info is None for record in caplog.records)
@@ -147,7 +146,7 @@ def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_cat
     config = faulty.settings(box, "ibana", "matas")
     catalog = make_catalog(config, ["ibana_invoices"])
     with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
-        assert check.passes(TapInvoices(config=config, catalog=catalog, client_class=Probe))
+        assert TapInvoices(config=config, catalog=catalog, client_class=Probe).check()
     assert "matas: none of its streams is selected" in caplog.messages
     assert len(asked(box)) == 1
 

@@ -89,11 +89,11 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
 def test_all_providers_are_asked_as_soon_as_one_stream_is_read(box):
     with faulty.own_signals():
         tap = TapInvoices(config=box.config())
-    next(iter(tap.sync.read(tap.streams["covage_invoices"])))
+    next(iter(tap.sync.read("covage_invoices")))
     until(lambda: {request.provider for request in box.requests} == set(faulty.PROVIDERS))
     for stream in tap.streams.values():
         if stream.selected and stream.name != "covage_invoices":
-            list(tap.sync.read(stream))
+            list(tap.sync.read(stream.name))
     tap.close()
 
 
@@ -228,8 +228,8 @@ def test_a_sync_is_whole_without_room_for_temporary_files(box, sync, monkeypatch
     config = {**box.config(), "documents": {"mode": "inline"}}
     usual = sync(config, select="*")
     monkeypatch.setattr(BatchQueue.__init__, "__defaults__", (1000,))
-    for name in ("due._MEMORY", "follow._MEMORY", "documents._IN_MEMORY"):
-        monkeypatch.setattr(f"tap_invoices.{name}", 1000)
+    for name in ("pending._MEMORY", "children._MEMORY", "documents._IN_MEMORY"):
+        monkeypatch.setattr(f"tap_invoices.streams.{name}", 1000)
     monkeypatch.setattr("tap_invoices.streams.documents.tempfile.SpooledTemporaryFile", lambda _: io.BytesIO())
     done = sync(config, select="*")
     assert not done.failures

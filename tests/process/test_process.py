@@ -13,8 +13,8 @@ from decimal import Decimal
 
 import pytest
 
-from tap_invoices.records.schemas import SCHEMAS_DIR
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tests.conftest import NOW
 from tests.support.run import COMMAND, PATIENCE, ROOT, STREAMS, UNIFIED, Run, command, environment
 from tests.sync.test_every_stream import STREAMS as CONTRACT

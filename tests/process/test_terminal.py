@@ -21,7 +21,7 @@ import pytest
 
 from tap_invoices.cli import live, logs
 from tap_invoices.cli import progress as terminal
-from tap_invoices.counts import Counts, Doubling
+from tap_invoices.counts import Counts, Doubling, Outcome
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty
@@ -123,7 +123,7 @@ def watch(monkeypatch):
             logging.getLogger().addHandler(handler)
             with faulty.own_signals(), redirect_stdout(io.StringIO()):
                 tap = TapInvoices(config=config, catalog=streams and faulty.catalog(config, streams))
-                with terminal.shown(tap.streams.values()):
+                with tap.shown():
                     tap.sync_all()
             tap.close()
             assert handler.stream is stderr
@@ -275,7 +275,7 @@ def test_when_there_are_lines(monkeypatch, terminals, name, rich, expected):
         monkeypatch.setattr(sys, stream, Mock(isatty=lambda stream=stream: stream in terminals))
     monkeypatch.setenv("TERM", name)
     monkeypatch.setattr(terminal, "find_spec", lambda _: rich)
-    assert isinstance(terminal.shown([]), expected)
+    assert isinstance(terminal.shown({}, {}), expected)
 
 
 # One line
@@ -286,7 +286,7 @@ def line(box):
     """A line of a list with pages, and its account."""
     with faulty.own_signals():
         stream = TapInvoices(config=faulty.settings(box, "covage")).streams["covage_invoices"]
-    return live.Line(stream), stream.counts
+    return live.Line(stream.counts, stream.settings["page_size"]), stream.counts
 
 
 def test_a_stream_that_has_not_begun_is_queued(line):
@@ -306,7 +306,7 @@ def test_counts_are_told(line):
     account.emitted = 0
     assert told.state().plain == "read, waits"
     account.count(failed=2, gone=1)
-    account.end("partial")
+    account.end(Outcome.PARTIAL)
     assert told.state().plain == "partial, 0.0 s, 2 failed, 1 gone"
     assert told.cells()["rate"] == ""
 
@@ -324,7 +324,7 @@ def test_the_rate_is_that_of_the_last_seconds(line, monkeypatch):
 
 def test_a_wait_is_told_until_it_is_over(monkeypatch):
     clock = faulty.Clock()
-    monkeypatch.setattr("tap_invoices.streams.ledger.time", clock)
+    monkeypatch.setattr("tap_invoices.counts.time", clock)
     account = Counts("a_stream")
     account.wait(5)
     account.wait(1)

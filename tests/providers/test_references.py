@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tap_invoices.records.schemas import SCHEMAS_DIR
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tests.providers.conftest import EXAMPLES
 from tests.support.run import CHILDREN, provider_of
 from tests.sync.test_every_stream import differences

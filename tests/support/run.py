@@ -181,7 +181,7 @@ def sync(config, state=None, *, catalog=None, streams=None, full_table=()):
                 stream.forced_replication_method = "FULL_TABLE"
         tap.sync_all()
         tap.message_writer.flush()
-    _join("feed-", before)  # while they go on, they begin threads of the pools
+    _join("read-", before)  # while they go on, they begin threads of the pools
     tap.close()
     _join(PROVIDERS, before)
     return Run(out.getvalue().removesuffix("\n").split("\n"), tap)

@@ -11,7 +11,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from tap_invoices.counts import Counts
+from tap_invoices.counts import Counts, Outcome
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
 from tests.support.run import CHILDREN, LISTS, STREAMS, SUB_LISTS, Clock, peak, process, provider_of, settings, sync
@@ -143,14 +143,14 @@ def test_the_ledger_keeps_all_lines_where_append_writes_anew(box):
 
 def test_the_seconds_are_those_from_the_first_request_to_the_end(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("tap_invoices.streams.ledger.time", clock)
+    monkeypatch.setattr("tap_invoices.counts.time", clock)
     account = Counts("a_stream")
     clock.sleep(3)
     account.count(read=1)
     for _ in range(2):
         account.count(requests=1)
         clock.sleep(5)
-    account.end("complete")
+    account.end(Outcome.COMPLETE)
     assert account.seconds == 10
 
 

@@ -12,10 +12,10 @@ from jsonschema import Draft4Validator, FormatChecker
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_invoices.providers import PROVIDERS
-from tap_invoices.records.schemas import SCHEMAS_DIR
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sandbox.wire import to_json
 from tap_invoices.streams.lists import PagedListStream
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
 from tests.support.run import DOCUMENTS, UNIFIED, own_signals, provider_of

@@ -8,7 +8,7 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.config.state import read_state
-from tap_invoices.records.schemas import SCHEMAS_DIR
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tests.conftest import catalog_of
 from tests.support.run import STREAMS, settings
 from tests.sync.test_every_stream import STREAMS as KEYS

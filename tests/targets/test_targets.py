@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tap_invoices.records.schemas import SCHEMAS_DIR
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tests.conftest import NOW
 from tests.support.postgres import Postgres
 from tests.support.run import DOCUMENTS, PROVIDERS, ROOT, STREAMS, Run, process, provider_of, settings

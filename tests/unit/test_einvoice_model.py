@@ -11,7 +11,7 @@ import pytest
 from tap_invoices.einvoice import columns, currency, days, rules, tax
 from tap_invoices.einvoice.exact import negate, subtract
 from tap_invoices.einvoice.model import invoice, invoice_lines, line
-from tap_invoices.records.schemas import SCHEMAS_DIR
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 
 D = Decimal
 AMSTERDAM, SYDNEY, UTC = (ZoneInfo(name) for name in ("Europe/Amsterdam", "Australia/Sydney", "UTC"))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode
-from tap_invoices.records.schemas import SCHEMAS_DIR
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tap_invoices.times import parse
 from tests.conftest import NOW
 

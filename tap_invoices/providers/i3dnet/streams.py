@@ -16,7 +16,7 @@ from tap_invoices.http.auth import HeaderAuth
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, in_header, page_size, secret, text
 from tap_invoices.providers.i3dnet.invoice import MAPPING
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.details import DetailStream
 from tap_invoices.streams.documents import DocumentStream
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tap_invoices.http.auth import FetchToken
     from tap_invoices.paging.base import Page
+    from tap_invoices.streams.services import Row
 
 _RANGE_BY_DEFAULT = 25
 """Rows that the server sends when it sees no range."""

@@ -16,13 +16,14 @@ from tap_invoices.http.auth import BearerAuth
 from tap_invoices.providers.base import Provider, in_header, secret, text
 from tap_invoices.providers.matas.invoice import MAPPING
 from tap_invoices.streams.arrays import SinglePageList
-from tap_invoices.streams.base import InvoiceStream, Row
+from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.details import DetailStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.http.auth import FetchToken
+    from tap_invoices.streams.services import Row
 
 
 class MatasStream(InvoiceStream):
