@@ -18,7 +18,7 @@ help:
 	@echo "make test-all  the long forms too"
 	@echo "make test-airbyte  the clients of Airbyte and Exsited, in an environment of their own"
 	@echo "make bench     the benchmark, about an hour; make bench ARGS='--only W1 --rounds 1' is a part of it"
-	@echo "make lint      ruff and mypy; make format applies what ruff can"
+	@echo "make lint      ruff, mypy and the rooms' imports; make format applies what ruff can"
 	@echo "make docs      write the generated parts of the documents"
 	@echo "make lock      resolve requirements/*.txt again; UPGRADE=--upgrade takes newer versions"
 	@echo "make clean     remove all that these made"
@@ -43,6 +43,7 @@ lint: $(VENV)/.lint
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 format: $(VENV)/.lint
 	$(PY) -m ruff check --fix

@@ -77,7 +77,8 @@ class TapInvoices(CommandLineTap):
         self.append_builtin_config(schema)
         if parse_env_config:
             environment = Environment(self._env_var_prefix)
-            given, unknown = values.merge(given, environment.settings(schema)), environment.unknown(schema)
+            given = values.lay(PROVIDERS, (given, *environment.sources(schema)))
+            unknown = environment.unknown(schema)
         self.failures: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
         self._client_class = client_class
@@ -134,10 +135,8 @@ class TapInvoices(CommandLineTap):
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
         for provider in PROVIDERS:
             if provider.is_configured(self.config):
-                config = values.for_provider(provider, self.config)
-                self.clients[provider.name] = self._client_class(
-                    provider.portal, config, provider.sign_in, self.logger
-                )
+                config = values.effective(provider, self.config, self.config[provider.name])
+                self.clients[provider.name] = self._client_class(provider.portal, config, provider.sign_in, self.logger)
         return self._make_streams(on)
 
     def _make_streams(self, classes: Sequence[type[InvoiceStream]]) -> list[InvoiceStream]:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ _OF_MELTANO = "_"
 
 
 class Environment:
-    """The variables of this process, over those of the ``.env`` file here or above.
+    """The variables of this process, and those of the ``.env`` file here or above.
 
     Args:
         prefix: What the names of settings begin with.
@@ -39,34 +40,47 @@ class Environment:
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._variables = {**_dotenv(prefix), **os.environ}
+        self._sources = (_dotenv(prefix), dict(os.environ))
 
-    def settings(self, schema: Mapping[str, Any]) -> Config:
-        """Return the settings that are given.
+    def sources(self, schema: Mapping[str, Any]) -> list[Config]:
+        """Return the settings that ``.env`` gives, and those that the process's own variables lay over them.
 
         ``PREFIX_ACME='{"token": "…"}'`` and ``PREFIX_ACME_TOKEN=…`` are the same; the flat name wins.
         What cannot be read as its type is left as text, for the validation to name.
         """
-        return self._read(schema, self._prefix)
-
-    def _read(self, schema: Mapping[str, Any], prefix: str) -> Config:
-        config: Config = {}
-        for name, setting in schema["properties"].items():
-            variable = f"{prefix}{name.upper()}"
-            if variable in self._variables:
-                config[name] = _from_text(self._variables[variable], setting.get("type", "string"))
-            if "properties" in setting:
-                flat = self._read(setting, f"{variable}_")
-                if flat and isinstance(config.get(name, {}), dict):
-                    config[name] = {**config.get(name, {}), **flat}
-        return config
+        return [_read(schema, variables, self._prefix) for variables in self._sources]
 
     def unknown(self, schema: Mapping[str, Any]) -> list[str]:
         """Return a line for each variable that has the prefix and names no setting."""
         known = list(_names(schema, self._prefix))
         own = (f"{self._prefix}{_OF_MELTANO}", *(f"{self._prefix}{name}" for name in _OF_THE_SDK))
-        found = [name for name in self._variables if name.startswith(self._prefix) and not name.startswith(own)]
-        return [_advice(name, known) for name in sorted(set(found) - set(known))]
+        given = {name for variables in self._sources for name in variables if name.startswith(self._prefix)}
+        return [_advice(name, known) for name in sorted(given - set(known)) if not name.startswith(own)]
+
+
+class Variables:
+    """Any variable by its name: that of this process, or what ``.env`` says of it."""
+
+    def get(self, name: str) -> str | None:
+        """Return its value, if it is set."""
+        return os.environ[name] if name in os.environ else self._of_file.get(name)
+
+    @cached_property
+    def _of_file(self) -> dict[str, str]:
+        return _dotenv(None)
+
+
+def _read(schema: Mapping[str, Any], variables: Mapping[str, str], prefix: str) -> Config:
+    config: Config = {}
+    for name, setting in schema["properties"].items():
+        variable = f"{prefix}{name.upper()}"
+        if variable in variables:
+            config[name] = from_text(variables[variable], setting.get("type", "string"))
+        if "properties" in setting:
+            flat = _read(setting, variables, f"{variable}_")
+            if flat and isinstance(config.get(name, {}), dict):
+                config[name] = {**config.get(name, {}), **flat}
+    return config
 
 
 def _names(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
@@ -81,7 +95,8 @@ def _advice(name: str, known: list[str]) -> str:
     return f"the variable `{name}` names no setting{f': did you mean `{close[0]}`?' if close else ''}"
 
 
-def _from_text(value: str, types: str | list[str]) -> Any:
+def from_text(value: str, types: str | list[str]) -> Any:
+    """Return a text as a setting's type; as it is, where it cannot be read so."""
     if "string" in types:
         return value
     if "boolean" in types:
@@ -92,21 +107,24 @@ def _from_text(value: str, types: str | list[str]) -> Any:
         return value
 
 
-def _dotenv(prefix: str) -> dict[str, str]:
-    """Read ``.env`` as a shell does: single quotes keep what is in them, elsewhere ``${NAME}`` is replaced."""
+def _dotenv(prefix: str | None) -> dict[str, str]:
+    """Read ``.env`` as a shell does: single quotes keep what is in them, elsewhere ``${NAME}`` is replaced.
+
+    Only what concerns variables with the prefix is refused.
+    """
     path = find_dotenv(usecwd=True)
     if not path:
         return {}
     found: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(_text(path))):
-        if binding.error and prefix in binding.original.string:
+        if binding.error and prefix and prefix in binding.original.string:
             raise _refusal(path, f"cannot be read from line {binding.original.line} on: a quote may be missing")
         if binding.key is None or binding.value is None:
             continue
         value = binding.value
         if not _SINGLE_QUOTED.match(binding.original.string):
             value = "".join(part.resolve({**os.environ, **found}) for part in parse_variables(value))
-        if binding.key.startswith(prefix) and _is_no_text(value):
+        if prefix and binding.key.startswith(prefix) and _is_no_text(value):
             raise _refusal(path, f"is not UTF-8 text, see `{binding.key}`: {_SAVE}")
         found[binding.key] = value
     return found

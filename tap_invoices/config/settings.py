@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,10 @@ from singer_sdk import typing as th
 
 from tap_invoices.providers.base import MOST, Provider, Setting, in_header, whole
 from tap_invoices.streams.documents import MAX_BYTES, MEGABYTE
+
+_BRACES = "`{name}` in it stands for the account's name, `{NAME}` for that in capitals with `_` for `-`."
+
+ONLY_ACCOUNT = "default"
 
 SHARED: tuple[Setting, ...] = (
     whole("lookback_days", "Days before the bookmark that every sync asks for again.", minimum=0),
@@ -60,6 +64,18 @@ TOP_LEVEL: tuple[Setting, ...] = (
     ),
 )
 
+START_DATE, *_ = TOP_LEVEL
+
+OF_ACCOUNTS: tuple[Setting, ...] = (
+    whole("accounts_at_once", "Accounts that are read at the same time, for each provider.", 4),
+    Setting(
+        "only_accounts",
+        "Names of the accounts to read, or `provider/name`; the others' bookmarks stay as they are.",
+        partial(th.ArrayType, th.StringType),
+    ),
+    Setting("shard", "Part of the accounts to read, and of how many: 3/10 is the fourth of the parts 0 to 9."),
+)
+
 DOCUMENTS: tuple[Setting, ...] = (
     Setting(
         "mode",
@@ -86,12 +102,12 @@ DOCUMENTS: tuple[Setting, ...] = (
 
 def json_schema(providers: Iterable[Provider]) -> dict[str, Any]:
     """Return the JSON schema of the tap's settings."""
-    properties = [setting.to_property() for setting in TOP_LEVEL]
+    properties = [setting.to_property() for setting in (*TOP_LEVEL, *OF_ACCOUNTS)]
     properties.append(
         th.Property("documents", _object(DOCUMENTS), description="How invoice PDFs are kept; their streams need it.")
     )
     for provider in providers:
-        own = (*provider.settings, *(_for_one(shared, provider) for shared in SHARED))
+        own = (*_with_references(provider.settings), *_accounts(provider), *_for_one(provider))
         properties.append(th.Property(provider.name, _object(own), description=f"{provider.title}: {provider.docs}"))
     return th.PropertiesList(*properties, additional_properties=False).to_dict()
 
@@ -100,8 +116,41 @@ def _object(settings: Iterable[Setting]) -> th.ObjectType:
     return th.ObjectType(*(setting.to_property() for setting in settings), additional_properties=False)
 
 
-def _for_one(shared: Setting, provider: Provider) -> Setting:
-    """Return a shared setting as it stands in a provider's object: without a default, for the top level is that."""
-    lookback = f" ({provider.lookback_days} unless set)" if shared.name == "lookback_days" else ""
-    description = f"{shared.description.removesuffix('.')}{lookback}, for {provider.title} alone."
-    return replace(shared, description=description, default=None)
+def _accounts(provider: Provider) -> Iterator[Setting]:
+    yield Setting("account", f"Name of the account, where there are no `accounts` (`{ONLY_ACCOUNT}` unless set).")
+    yield Setting(
+        "accounts",
+        f"Accounts at {provider.title}, each an object with a `name` and what is different for it from the settings "
+        "beside this one: any of them, `start_date`, or `enabled`.",
+        partial(th.ArrayType, _object(account_settings(provider))),
+    )
+    yield Setting("accounts_url", "The same as a file, JSON Lines or CSV, as any fsspec URL.")
+
+
+def account_settings(provider: Provider) -> tuple[Setting, ...]:
+    """Return what can be said of one account; without defaults, for the provider's object stands below it."""
+    settings = (
+        Setting("name", "Name of the account: letters, digits, `-` and `_`, up to 64.", required=True),
+        Setting("enabled", "Whether it is read (yes, unless set).", th.BooleanType),
+        START_DATE,
+        *_with_references(provider.settings),
+        *_for_one(provider),
+    )
+    return tuple(replace(setting, default=None) for setting in settings)
+
+
+def _with_references(settings: Iterable[Setting]) -> Iterator[Setting]:
+    for setting in settings:
+        yield setting
+        if setting.secret:
+            _, by_variable, by_file = setting.forms
+            yield Setting(by_variable, f"Name of the environment variable that holds `{setting.name}`. {_BRACES}")
+            yield Setting(by_file, f"File, as any fsspec URL, that holds `{setting.name}`. {_BRACES}")
+
+
+def _for_one(provider: Provider) -> Iterator[Setting]:
+    """Yield the shared settings as they stand in a provider's object: without a default, for the top level is that."""
+    for shared in SHARED:
+        lookback = f" ({provider.lookback_days} unless set)" if shared.name == "lookback_days" else ""
+        description = f"{shared.description.removesuffix('.')}{lookback}, for {provider.title} alone."
+        yield replace(shared, description=description, default=None)

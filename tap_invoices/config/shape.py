@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 from collections.abc import Collection, Container, Mapping
 from typing import Any
@@ -10,37 +11,43 @@ from typing import Any
 from jsonschema import Draft202012Validator, TypeChecker
 from jsonschema.validators import extend
 
-Where = tuple[str | int, ...]
+Faults = dict[str, str]
+"""Path of a setting, as people write it → what is wrong there, as a line."""
 
 _NOUNS = {"object": "an object", "array": "an array", "integer": "a whole number", "number": "a number"}
 
 
-def faults(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[Where, str]:
-    """Return path → a line, one for each path: a wrong type comes before a limit that is passed."""
-    found: dict[Where, str] = {}
+def faults(schema: Mapping[str, Any], config: Mapping[str, Any], root: str = "") -> Faults:
+    """Return what the schema sees, one line for each path: a wrong type comes before a limit that is passed."""
+    found: Faults = {}
     for error in _Validator(schema).iter_errors(config):
-        path = tuple(error.absolute_path)
+        path = functools.reduce(below, error.absolute_path, root)
         if error.validator == "additionalProperties":
             known = error.schema["properties"]
             for name in sorted(set(error.instance) - set(known)):
-                found[*path, name] = f"unknown setting `{written((*path, name))}`: {meant(name, known)}"
+                full = below(path, name)
+                found[full] = f"unknown setting `{full}`: {meant(name, known)}"
         else:
-            found.setdefault(path, f"`{written(path)}` {_what(error)}")
+            found.setdefault(path, f"`{path}` {_what(error)}")
     return found
 
 
-def without(faulty: Container[Where], value: Any, path: Where = ()) -> Any:
-    """Return settings without those at some paths."""
+def without(faulty: Container[str], value: Any, path: str = "") -> Any:
+    """Return settings without those at some paths; in a list, nothing takes their places."""
     if isinstance(value, Mapping):
-        return {
-            name: without(faulty, item, (*path, name)) for name, item in value.items() if (*path, name) not in faulty
-        }
+        paths = {name: below(path, name) for name in value}
+        return {name: without(faulty, item, paths[name]) for name, item in value.items() if paths[name] not in faulty}
+    if isinstance(value, list):
+        paths = [below(path, number) for number in range(len(value))]
+        return [
+            None if full in faulty else without(faulty, item, full) for full, item in zip(paths, value, strict=True)
+        ]
     return value
 
 
-def written(path: Where) -> str:
-    """Return a path as people write it: ``ibana.accounts[1].token``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+def below(path: str, part: str | int) -> str:
+    """Return a path one step on, as people write it: ``ibana.accounts[1].token``."""
+    return f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}".removeprefix(".")
 
 
 def meant(name: str, known: Collection[str]) -> str:

@@ -31,9 +31,8 @@ _TOLD = 20
 def problems(schema: Mapping[str, Any], config: Mapping[str, Any], providers: Iterable[Provider]) -> list[str]:
     """Return what is wrong with the settings, a line each and the first twenty; empty when all is well."""
     providers = tuple(providers)
-    faults = shape.faults(schema, config)
-    told = {shape.written(path): line for path, line in faults.items()}
-    rest = shape.without(faults, config)
+    told = shape.faults(schema, config)
+    rest = shape.without(told, config)
     on = [provider for provider in providers if provider.is_configured(config)]
     for path, what in _rules(rest, providers, on):
         told.setdefault(path, f"`{path}` {what}")

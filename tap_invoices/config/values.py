@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tap_invoices.config.settings import TOP_LEVEL
@@ -13,12 +13,34 @@ if TYPE_CHECKING:
 Config = dict[str, Any]
 
 
-def merge(config: Mapping[str, Any], over: Mapping[str, Any]) -> Config:
-    """Lay settings over others, object by object."""
+def lay(providers: Iterable[Provider], sources: Iterable[Config]) -> Config:
+    """Lay sources of settings over each other, object by object, the lowest first."""
+    laid: Config = {}
+    for source in sources:
+        for provider in providers:
+            below, over = laid.get(provider.name), source.get(provider.name)
+            if isinstance(below, Mapping) and isinstance(over, Mapping):
+                laid[provider.name] = without_replaced(provider, below, over)
+        laid = _merged(laid, source)
+    return laid
+
+
+def without_replaced(provider: Provider, below: Mapping[str, Any], over: Mapping[str, Any]) -> Config:
+    """Return settings without those that others replace: whatever form of a secret comes, the lower forms go."""
+    gone = {
+        form
+        for setting in provider.settings
+        if any(over.get(form) is not None for form in setting.forms)
+        for form in setting.forms
+    }
+    return {name: value for name, value in below.items() if name not in gone}
+
+
+def _merged(config: Mapping[str, Any], over: Mapping[str, Any]) -> Config:
     merged = dict(config)
     for name, value in over.items():
         below = merged.get(name)
-        merged[name] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        merged[name] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
 
 
@@ -34,6 +56,8 @@ def tidy(schema: Mapping[str, Any], config: Mapping[str, Any]) -> Config:
 def _tidied(schema: Mapping[str, Any], value: Any) -> Any:
     if isinstance(value, Mapping) and schema.get("additionalProperties") is False:
         return tidy(schema, value)
+    if isinstance(value, list):
+        return [_tidied(schema.get("items", {}), item) for item in value]
     types = schema.get("type", ())
     if isinstance(value, str) and "string" in types:
         return value.rstrip("\r\n")
@@ -42,12 +66,11 @@ def _tidied(schema: Mapping[str, Any], value: Any) -> Any:
     return value
 
 
-def for_provider(provider: Provider, config: Mapping[str, Any]) -> Config:
-    """Return what a provider goes by: its own settings, over the top level's, over the defaults."""
+def effective(provider: Provider, config: Mapping[str, Any], own: Mapping[str, Any]) -> Config:
+    """Return what an account goes by: its own settings, over the top level's, over the defaults."""
     defaults: Config = {setting.name: setting.default for setting in (*TOP_LEVEL, *provider.settings)}
     defaults["lookback_days"] = provider.lookback_days
     shared = {setting.name: config.get(setting.name) for setting in TOP_LEVEL}
-    own: Mapping[str, Any] = config.get(provider.name) or {}
     given = {name: value for layer in (shared, own) for name, value in layer.items() if value is not None}
     return {**defaults, **given}
 
@@ -56,6 +79,8 @@ def secrets(schema: Mapping[str, Any], config: Any) -> list[str]:
     """Return the values that must never show, at any depth of a secret setting."""
     if schema.get("secret"):
         return _texts(config)
+    if isinstance(config, list):
+        return [text for item in config for text in secrets(schema.get("items", {}), item)]
     if not isinstance(config, Mapping):
         return []
     properties: Mapping[str, Any] = schema.get("properties", {})

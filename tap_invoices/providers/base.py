@@ -41,6 +41,11 @@ class Setting:
     choices: tuple[str, ...] = ()
     pattern: str | None = None
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Names under which it can be given: a secret also by the variable or the file that holds it."""
+        return (self.name, f"{self.name}_env", f"{self.name}_file") if self.secret else (self.name,)
+
     def to_property(self) -> th.Property[Any]:
         """Return the setting as the SDK declares it."""
         names = ("minimum", "exclusive_minimum", "maximum", "pattern")
@@ -116,8 +121,10 @@ class Provider:
         return Portal(self.name, self.title, self.permission, self.redirect_is_sign_in)
 
     def is_configured(self, config: Mapping[str, Any]) -> bool:
-        """Tell whether any required setting is given."""
+        """Tell whether accounts, or any required setting, are given."""
         given = config.get(self.name) or {}
-        return isinstance(given, Mapping) and any(
-            given.get(setting.name) for setting in self.settings if setting.required
+        return isinstance(given, Mapping) and (
+            "accounts" in given
+            or "accounts_url" in given
+            or any(given.get(form) for setting in self.settings if setting.required for form in setting.forms)
         )

@@ -17,7 +17,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         rules = json.loads(options.faults.read_bytes(), parse_float=Decimal) if options.faults else []
-        box = sandbox.Sandbox(invoices=options.invoices, seed=options.seed, latency=options.latency, faults=rules)
+        box = sandbox.Sandbox(
+            invoices=options.invoices,
+            seed=options.seed,
+            latency=options.latency,
+            faults=rules,
+            accounts=options.accounts,
+        )
         sandbox.serve(box, options.port)
     except (ImportError, OSError, ValueError) as error:
         sys.stderr.write(f"tap-invoices-sandbox: {_told(error, options)}\n")
@@ -41,4 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="of what is invented (default: %(default)s)")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="of every request")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="rules as JSON; see tap_invoices/sandbox/faults.py")
+    parser.add_argument(
+        "--accounts",
+        type=_names,
+        default=(),
+        metavar="N|NAMES",
+        help="accounts at each provider: how many, or their names with commas between them",
+    )
     return parser
+
+
+def _names(text: str) -> list[str]:
+    return [f"account-{number}" for number in range(1, int(text) + 1)] if text.isdecimal() else text.split(",")

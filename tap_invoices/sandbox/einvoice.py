@@ -1,4 +1,4 @@
-"""Invoices whose PDFs carry their XML."""
+"""What an electronic invoice says: parties, lines, and the totals that follow from them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from tap_invoices.sandbox.cii import Profile, to_xml
-from tap_invoices.sandbox.pdf import invoice_pdf
-
-_FILES: dict[Profile, str] = {"XRechnung": "xrechnung.xml", "ZUGFeRD 1.0": "ZUGFeRD-invoice.xml"}
 _CENT = Decimal("0.01")
 
 
@@ -86,14 +82,3 @@ class EInvoice:
     def gross(self) -> Decimal:
         """Return the total with tax."""
         return self.net + self.tax + self.off
-
-
-def einvoice_pdf(
-    invoice: EInvoice,
-    profile: Profile = "EN 16931",
-    size: int | None = None,
-    through: Literal["names", "af"] = "names",
-) -> bytes:
-    """Return an invoice's PDF with its XML."""
-    attached = {_FILES.get(profile, "factur-x.xml"): to_xml(invoice, profile)}
-    return invoice_pdf(invoice.number, size, attached, through)

@@ -2,13 +2,14 @@
 
 A rule is an object::
 
-    {"provider": "ibana", "path": "/v1/invoice$", "query": {"page": "3"}, "after": 1, "times": 2,
-     "action": {"status": 503}}
+    {"provider": "ibana", "account": "acme", "path": "/v1/invoice$", "query": {"page": "3"},
+     "after": 1, "times": 2, "action": {"status": 503}}
 
-All but ``action`` may be left out. ``path`` is a regular expression, searched in the path as it came (still quoted);
-``query`` names parameters that the request must have; the first ``after`` matches pass, the next ``times`` (1; null:
-all) are hit. Requests for a token count too. An action has one or more of the names in the tables below, the details
-of its value are beside it.
+All but ``action`` may be left out. ``account`` is the name of the account whose credentials or token the request shows
+("default" is there always). ``path`` is a regular expression, searched in the path as it came (still quoted); ``query``
+names parameters that the request must have; the first ``after`` matches pass, the next ``times`` (1; null: all) are
+hit. Requests for a token count too. An action has one or more of the names in the tables below, the details of its
+value are beside it.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ PAGES = {
 
 _DETAILS = {"body", "headers", "seconds", "rows"}
 _NAMES = {"expire_token", *INSTEAD, *MUTATIONS, *AFTERWARDS, *PAGES, *_DETAILS}
-_RULE = {"provider", "path", "query", "after", "times", "action"}
+_RULE = {"provider", "account", "path", "query", "after", "times", "action"}
 
 
 @dataclass
@@ -163,6 +164,7 @@ class Fault:
 
     action: Action
     provider: str | None = None
+    account: str | None = None
     path: str = ""
     query: Mapping[str, object] = field(default_factory=dict)
     after: int = 0
@@ -185,6 +187,7 @@ class Fault:
         given = dict(request.query)
         if (
             self.provider not in {None, request.provider}
+            or self.account not in {None, request.account}
             or not re.search(self.path, request.path)
             or any(given.get(name) != str(value) for name, value in self.query.items())
         ):

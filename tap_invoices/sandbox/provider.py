@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
+
+from tap_invoices.sandbox.tokens import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,18 +32,44 @@ class RefusalError(Exception):
         self.answer = answer
 
 
+class Account:
+    """One customer at a provider: credentials, tokens and a book of its own."""
+
+    def __init__(self, name: str, secrets: Mapping[str, str], tokens: Tokens, open_book: Callable[[], Book]) -> None:
+        """Hold the credentials, by the names of the tap's settings; the book waits until it is asked for."""
+        self.name = name
+        self.secrets = secrets
+        self.tokens = tokens
+        self._open_book = open_book
+
+    @cached_property
+    def book(self) -> Book:
+        """The invoices; the sandbox's lock is held where it may be made."""
+        return self._open_book()
+
+
 @dataclass
 class Call:
     """One request with all that is needed to answer it."""
 
     request: Request
-    book: Any
-    tokens: Tokens
+    account: Account
+    """Whose request it is; the default account's if nobody's."""
     base: str
     """URL of the sandbox, without a slash at the end."""
     now: datetime
     tweaks: Mapping[str, Any] = field(default_factory=dict)
     """What a fault wants to be different in the page that is made."""
+
+    @property
+    def book(self) -> Any:
+        """The account's invoices, as the provider's own kind of book."""
+        return self.account.book
+
+    @property
+    def tokens(self) -> Tokens:
+        """The account's tokens."""
+        return self.account.tokens
 
     def params(self, checks: Mapping[str, Check]) -> dict[str, Any]:
         """Return the query's parameters as their checks read them; names with ``[]`` may come often, as a list.
@@ -60,11 +89,6 @@ class Call:
                 raise RefusalError(400, f"{name} {error}", name) from error
             found[name] = [*found.get(name, ()), read] if name.endswith("[]") else read
         return found
-
-    def bearer(self) -> str:
-        """Return the token of the Authorization header, "" without one."""
-        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        return token if scheme == "Bearer" else ""
 
     def page_size(self, asked: int) -> int:
         """Return the size that the page may have."""
@@ -128,7 +152,10 @@ class Provider:
     mounts: ClassVar[tuple[str, ...]]
     """First segments of its paths."""
     book: ClassVar[type[Book]]
-    static_token: ClassVar[str] = ""
+    secrets: ClassVar[Mapping[str, str]]
+    """The default account's credentials, by the names of the tap's settings."""
+    identity: ClassVar[str] = "token"
+    """The one of them that tells whose they are."""
     not_found: ClassVar[str] = "Not found."
     not_signed_in: ClassVar[str] = "Unauthorized"
 
@@ -140,9 +167,17 @@ class Provider:
         """Return all endpoints, a fixed segment before one that may be anything."""
         raise NotImplementedError
 
-    def config(self, base: str) -> dict[str, str]:
+    def urls(self, base: str) -> dict[str, str]:
         """Return the tap's settings that point at this stand-in; ``base`` is the sandbox's URL."""
         raise NotImplementedError
+
+    def secrets_of(self, account: str) -> dict[str, str]:
+        """Return the credentials of an account."""
+        return {name: labelled(text, account) for name, text in self.secrets.items()}
+
+    def shown(self, request: Request) -> str:
+        """Return what tells whose request it is: a token, or at sign-in the identity among the credentials."""
+        return request.bearer
 
     def authorise(self, call: Call) -> None:
         """Let a request with a good bearer token pass.
@@ -150,7 +185,7 @@ class Provider:
         Raises:
             RefusalError: 401 for one without.
         """
-        if not call.tokens.good(call.bearer()):
+        if not call.tokens.good(call.request.bearer):
             raise RefusalError(401, self.not_signed_in)
 
     def error(self, refusal: RefusalError) -> Answer:

@@ -19,9 +19,10 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from tap_invoices.sandbox import faults as faulty
+from tap_invoices.sandbox.accounts import Accounts, seeds_of
 from tap_invoices.sandbox.provider import Call
 from tap_invoices.sandbox.providers import PROVIDERS
-from tap_invoices.sandbox.tokens import Tokens
+from tap_invoices.sandbox.tokens import DEFAULT
 from tap_invoices.sandbox.wire import Answer, Request
 
 if TYPE_CHECKING:
@@ -47,16 +48,19 @@ class Sandbox:
         seed: The same seed gives the same invoices.
         latency: Seconds that every request takes at least.
         faults: Rules as in `tap_invoices.sandbox.faults`.
+        accounts: Names of accounts that each provider has beside the default one. All have the same invoices; a mapping
+            gives each a seed of its own: other invoices, many of them under the same ids.
         ssl_context: Serve https with it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by name
         self,
         *,
         invoices: int = 200,
         seed: int = 7,
         latency: float = 0.0,
         faults: Iterable[Mapping[str, Any]] = (),
+        accounts: Iterable[str] | Mapping[str, int] = (),
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Set up; nothing is served yet, and no invoice invented."""
@@ -67,11 +71,14 @@ class Sandbox:
         """Seconds by which the providers' clock is ahead."""
         self.port = 0
         self._invoices = invoices
-        self._seed = seed
         self._ssl_context = ssl_context
         self._lock = threading.RLock()
-        self._books: dict[str, Book] = {}
-        self._tokens = {name: Tokens(name, lambda: self.now, p.static_token) for name, p in _BY_NAME.items()}
+        seeds = seeds_of(accounts, seed)
+        self.accounts = tuple(seeds)
+        self._accounts = {
+            name: Accounts(provider, {DEFAULT: seed, **seeds}, self._open_book, lambda: self.now)
+            for name, provider in _BY_NAME.items()
+        }
         self._callbacks: list[Callable[[Request], object]] = []
         self._errors: list[Exception] = []
         self._thread: threading.Thread | None = None
@@ -93,28 +100,30 @@ class Sandbox:
 
     def config(self, *providers: str) -> dict[str, Any]:
         """Return the tap's settings that point here, for all providers or the named ones."""
-        return {name: _BY_NAME[name].config(self.url) for name in providers or _BY_NAME}
+        return {name: self._accounts[name].plain_config(self.url) for name in providers or _BY_NAME}
 
-    def book(self, provider: str) -> Book:
-        """Return the invoices of a provider, to look at and to change."""
+    def accounts_config(self, *providers: str, names: Iterable[str] = ()) -> dict[str, Any]:
+        """Return the tap's settings with ``accounts``: the named ones, or all that were given."""
+        names = tuple(names) or self.accounts
+        return {name: self._accounts[name].config(self.url, names) for name in providers or _BY_NAME}
+
+    def book(self, provider: str, account: str = DEFAULT) -> Book:
+        """Return the invoices of an account, to look at and to change."""
         with self._lock:
-            if provider not in self._books:
-                kind = _BY_NAME[provider].book
-                self._books[provider] = kind(self._invoices, self._seed, lambda: self.now, self._lock)
-            return self._books[provider]
+            return self._accounts[provider][account].book
 
     def clear(self) -> None:
         """Forget the requests made so far."""
         self.requests.clear()
 
-    def tokens_issued(self, provider: str) -> int:
-        """Return how many access tokens a provider has given out."""
-        return self._tokens[provider].issued
+    def tokens_issued(self, provider: str, account: str = DEFAULT) -> int:
+        """Return how many access tokens a provider has given out to an account."""
+        return self._accounts[provider][account].tokens.issued
 
-    def expire_tokens(self, provider: str, *, refresh: bool = False) -> None:
-        """End a provider's access tokens, static ones too; with ``refresh`` also what renews them."""
+    def expire_tokens(self, provider: str, account: str = DEFAULT, *, refresh: bool = False) -> None:
+        """End an account's access tokens, static ones too; with ``refresh`` also what renews them."""
         with self._lock:
-            self._tokens[provider].expire(refresh=refresh)
+            self._accounts[provider][account].tokens.expire(refresh=refresh)
 
     def on_request(self, callback: Callable[[Request], object]) -> None:
         """Have each request shown to ``callback``, in the server's thread, before it is answered."""
@@ -168,6 +177,7 @@ class Sandbox:
             return web.Response(status=404, text="No provider lives here.\n")
         body, pairs = await http.read(), parse_qsl(query, keep_blank_values=True)
         request = Request(provider.name, http.method, path, pairs, http.headers, body, time.monotonic())
+        request.account = self._accounts[provider.name].asking(request)
         self.requests.append(request)
         await asyncio.sleep(self.latency)
         try:
@@ -182,10 +192,13 @@ class Sandbox:
     def _answer(self, request: Request) -> Answer:
         for callback in self._callbacks:
             callback(request)
-        book, tokens = self.book(request.provider), self._tokens[request.provider]
+        account = self._accounts[request.provider][request.account or DEFAULT]
         with self._lock:
             tweaks = self.faults.pick(request)
-            return faulty.answer(_BY_NAME[request.provider], Call(request, book, tokens, self.url, self.now, tweaks))
+            return faulty.answer(_BY_NAME[request.provider], Call(request, account, self.url, self.now, tweaks))
+
+    def _open_book(self, kind: type[Book], seed: int) -> Book:
+        return kind(self._invoices, seed, lambda: self.now, self._lock)
 
     async def _send(self, http: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         date = format_datetime(self.now, usegmt=True)
@@ -222,7 +235,7 @@ def serve(box: Sandbox, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
     box.start(port)
-    sys.stdout.write(json.dumps(box.config()) + "\n")
+    sys.stdout.write(json.dumps(box.accounts_config() if box.accounts else box.config()) + "\n")
     sys.stdout.flush()
     over.wait()
     box.stop()

@@ -1,4 +1,4 @@
-"""The tokens of one provider: issued, renewed, ended."""
+"""The tokens of one account: issued, renewed, ended."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DEFAULT = "default"
+"""The account that every provider has; its credentials are plain."""
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+def labelled(text: str, account: str) -> str:
+    """Return a credential with the name of the account that it is of."""
+    return text if account == DEFAULT else f"{text}-{account}"
 
 
 class Tokens:
     """Which tokens are good now; a provider that issues none starts with its static one."""
 
-    def __init__(self, provider: str, now: Callable[[], datetime], static: str = "") -> None:
-        """Start with nothing issued."""
+    def __init__(
+        self, provider: str, account: str, owners: dict[str, str], now: Callable[[], datetime], static: str = ""
+    ) -> None:
+        """Start with nothing issued; each new token goes to ``owners`` with the account's name, and stays there."""
         self._provider = provider
+        self._account = account
+        self._owners = owners
         self._now = now
         self._access = {static: _FOR_EVER} if static else {}
         self._refresh: set[str] = set()
@@ -27,7 +38,11 @@ class Tokens:
         if alone:
             self.expire(refresh=True)
         self.issued += 1
-        access, refresh = (f"sandbox-{self._provider}-{kind}-{self.issued}" for kind in ("access", "refresh"))
+        access, refresh = (
+            f"{labelled(f'sandbox-{self._provider}-{kind}', self._account)}-{self.issued}"
+            for kind in ("access", "refresh")
+        )
+        self._owners |= {access: self._account, refresh: self._account}
         self._access[access] = self._now() + timedelta(seconds=seconds)
         self._refresh.add(refresh)
         return access, refresh

@@ -33,6 +33,14 @@ class Request:
     """When it came, in seconds on the monotonic clock."""
     status: int = 0
     """Of the answer; 0: none has gone out."""
+    account: str = ""
+    """Whose credentials or token it shows; "": nobody's."""
+
+    @property
+    def bearer(self) -> str:
+        """The token of the Authorization header, "" without one."""
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        return token if scheme == "Bearer" else ""
 
 
 @dataclass

@@ -17,7 +17,7 @@ import trustme
 
 from tap_invoices.cli.redact import mask
 from tap_invoices.sandbox import Sandbox
-from tap_invoices.sandbox.providers import covage, exsited, i3dnet, ibana, matas
+from tap_invoices.sandbox.providers import PROVIDERS
 from tests.conftest import NOW
 from tests.support.run import COMMAND, PATIENCE, ROOT, STREAMS, environment, process, settings, sync
 from tests.sync.test_faults import PASSING
@@ -48,12 +48,9 @@ FAULTS = [{"after": 4 * number, "action": action} for number, action in enumerat
 @pytest.fixture
 def box(monkeypatch):
     """A sandbox whose credentials are canaries."""
-    monkeypatch.setattr(covage, "PASSWORD", CANARIES["covage"])
-    monkeypatch.setitem(exsited.SECRETS, "client_secret", CANARIES["exsited"])
-    for module, provider in ((matas.Matas, "matas"), (ibana.Ibana, "ibana"), (i3dnet.I3dnet, "i3dnet")):
-        monkeypatch.setattr(module, "static_token", CANARIES[provider])
-    for module, provider in ((matas, "matas"), (ibana, "ibana"), (i3dnet, "i3dnet")):
-        monkeypatch.setattr(module, "TOKEN", CANARIES[provider])
+    for provider in PROVIDERS:
+        name = {"covage": "password", "exsited": "client_secret"}.get(provider.name, "token")
+        monkeypatch.setitem(type(provider).secrets, name, CANARIES[provider.name])
     with Sandbox(invoices=25, faults=FAULTS) as served:
         served.now = NOW
         yield served

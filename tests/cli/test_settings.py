@@ -470,7 +470,8 @@ def test_single_quotes_in_a_dotenv_file_keep_what_is_in_them(environment, tmp_pa
 
 
 def environment_of_dotenv():
-    return Environment("TAP_INVOICES_").settings(TapInvoices.config_jsonschema)
+    dotenv, _ = Environment("TAP_INVOICES_").sources(TapInvoices.config_jsonschema)
+    return dotenv
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
@@ -498,8 +499,8 @@ def test_a_quote_that_is_missing_in_a_dotenv_file_is_told_with_its_line(environm
     assert "secret" not in line
 
 
-def test_a_dotenv_file_may_begin_with_a_byte_order_mark(environment, tmp_path):
-    environment("LOOKBACK_DAYS", "3")
+@pytest.mark.usefixtures("environment")
+def test_a_dotenv_file_may_begin_with_a_byte_order_mark(tmp_path):
     (tmp_path / ".env").write_text("TAP_INVOICES_MATAS_TOKEN=t0ken\n", encoding="utf-8-sig")
     assert environment_of_dotenv()["matas"] == {"token": "t0ken"}
 

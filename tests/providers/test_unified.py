@@ -23,7 +23,8 @@ from tap_invoices.providers import PROVIDERS
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode
 from tap_invoices.records.schemas import SCHEMAS_DIR
-from tap_invoices.sandbox.einvoice import EInvoice, Line, einvoice_pdf
+from tap_invoices.sandbox.einvoice import EInvoice, Line
+from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
 from tap_invoices.sandbox.providers import PROVIDERS as STAND_INS
 from tap_invoices.sandbox.wire import to_json
 from tests.providers.conftest import EXAMPLES

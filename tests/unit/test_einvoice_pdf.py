@@ -20,7 +20,8 @@ from tap_invoices.einvoice import cii, pdf, xml
 from tap_invoices.einvoice.model import invoice, invoice_lines
 from tap_invoices.einvoice.reading import Outcome, Reading, read
 from tap_invoices.sandbox.cii import GUIDELINES, to_xml
-from tap_invoices.sandbox.einvoice import EInvoice, Line, einvoice_pdf
+from tap_invoices.sandbox.einvoice import EInvoice, Line
+from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
 from tap_invoices.sandbox.pdf import assemble, invoice_pdf, page, stream
 from tests.support.run import PATIENCE, ROOT
 

@@ -14,7 +14,8 @@ import pytest
 from tap_invoices.einvoice import tax
 from tap_invoices.einvoice.model import invoice, invoice_lines, line
 from tap_invoices.einvoice.reading import read
-from tap_invoices.sandbox.einvoice import EInvoice, Line, einvoice_pdf
+from tap_invoices.sandbox.einvoice import EInvoice, Line
+from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
 from tests.providers.conftest import EXAMPLES
 from tests.providers.test_unified import golden
 from tests.support.run import PATIENCE, ROOT

@@ -11,10 +11,8 @@ from zlib import crc32
 from tap_invoices.sandbox import checks, invent
 from tap_invoices.sandbox.book import Book, Record
 from tap_invoices.sandbox.provider import Call, Provider, RefusalError, Route
-from tap_invoices.sandbox.wire import Answer
+from tap_invoices.sandbox.wire import Answer, Request
 
-USERNAME = "sandbox-covage-user"
-PASSWORD = "sandbox-covage-password"
 CLIENT = "api-client"
 REFRESH_SECONDS = 1800
 LABELS = {1: "Standard Invoice", 2: "Avoir", 3: "Frais d'accès au service"}
@@ -79,6 +77,8 @@ class Covage(Provider):
     name = "covage"
     mounts = ("covage", "keycloak")
     book = CovageBook
+    secrets = {"username": "sandbox-covage-user", "password": "sandbox-covage-password"}
+    identity = "username"
     not_signed_in = "Authentication credentials were not provided."
 
     def routes(self) -> tuple[Route, ...]:
@@ -92,10 +92,14 @@ class Covage(Provider):
             Route("GET", "/covage/api/v1/invoice/{}/download", self.add_slash, is_open=True),
         )
 
-    def config(self, base: str) -> dict[str, str]:
-        """Return the tap's settings."""
-        urls = {"api_url": f"{base}/covage", "auth_url": f"{base}/keycloak"}
-        return {**urls, "username": USERNAME, "password": PASSWORD}
+    def urls(self, base: str) -> dict[str, str]:
+        """Return the addresses of API and sign-in."""
+        return {"api_url": f"{base}/covage", "auth_url": f"{base}/keycloak"}
+
+    def shown(self, request: Request) -> str:
+        """Return the token; at sign-in who signs in, or with what."""
+        form = dict(parse_qsl(request.body.decode(errors="replace")))
+        return request.bearer or form.get("username") or form.get("refresh_token", "")
 
     def error(self, refusal: RefusalError) -> Answer:
         """Return an error of the API."""
@@ -113,7 +117,7 @@ class Covage(Provider):
             raise _denied(400, "invalid_request", f"The fields must be {', '.join(sorted(GRANTS[grant]))}.")
         if form["client_id"] != CLIENT:
             raise _denied(401, "invalid_client", "Invalid client or Invalid client credentials")
-        if grant == "password" and (form["username"], form["password"]) != (USERNAME, PASSWORD):
+        if grant == "password" and not call.account.secrets.items() <= form.items():
             raise _denied(401, "invalid_grant", "Invalid user credentials")
         if grant == "refresh_token" and not call.tokens.renewable(form["refresh_token"]):
             raise _denied(400, "invalid_grant", "Token is not active")

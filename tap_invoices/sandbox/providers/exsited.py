@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -13,13 +14,8 @@ from tap_invoices.sandbox import checks, invent
 from tap_invoices.sandbox.book import Book, Record
 from tap_invoices.sandbox.provider import Call, Provider, RefusalError, Route
 from tap_invoices.sandbox.providers import exsited_parts as parts
-from tap_invoices.sandbox.wire import Answer
+from tap_invoices.sandbox.wire import Answer, Request
 
-SECRETS = {
-    "client_id": "sandbox-exsited-client",
-    "client_secret": "sandbox-exsited-secret",
-    "redirect_uri": "https://example.com/sandbox-exsited",
-}
 IGNORED = {"exsited_url"}
 """The vendor's own client sends it with the token request."""
 GRANTS = {"client_credentials": set[str](), "refresh_token": {"refresh_token"}}
@@ -91,6 +87,12 @@ class Exsited(Provider):
     name = "exsited"
     mounts = ("exsited",)
     book = ExsitedBook
+    secrets = {
+        "client_id": "sandbox-exsited-client",
+        "client_secret": "sandbox-exsited-secret",
+        "redirect_uri": "https://example.com/sandbox-exsited",
+    }
+    identity = "client_id"
     not_found = "Resource not found"
 
     def routes(self) -> tuple[Route, ...]:
@@ -108,13 +110,21 @@ class Exsited(Provider):
             Route("GET", f"{v2}/invoices/{{}}/pdf", _pdf),
         )
 
-    def config(self, base: str) -> dict[str, str]:
-        """Return the tap's settings."""
-        return {"api_url": f"{base}/exsited", **SECRETS}
+    def urls(self, base: str) -> dict[str, str]:
+        """Return the address of the API."""
+        return {"api_url": f"{base}/exsited"}
+
+    def shown(self, request: Request) -> str:
+        """Return the token; at sign-in the client's id."""
+        if request.bearer:
+            return request.bearer
+        with suppress(RefusalError):
+            return str(_json_object(request).get("client_id", ""))
+        return ""
 
     def authorise(self, call: Call) -> None:
         """Ask for the newest token; a bad one is sent to sign in, none at all gets a 401."""
-        token = call.bearer()
+        token = call.request.bearer
         if token and not call.tokens.good(token) and call.book.auth_failure == 302:  # noqa: PLR2004
             raise RefusalError(302, answer=Answer.redirect(f"{call.base}/exsited/login"))
         super().authorise(call)
@@ -124,14 +134,14 @@ class Exsited(Provider):
         return Answer.of({"errors": [{"code": refusal.status, "message": refusal.message}]}, refusal.status)
 
     def token(self, call: Call) -> Answer:
-        """Give a token, which ends the one before it."""
-        body = _json_object(call)
+        """Give a token, which ends the one before it of the same credentials."""
+        body = _json_object(call.request)
         if (grant := body.get("grant_type")) not in GRANTS:
             raise RefusalError(400, "grant_type is missing or unknown", "grant_type")
-        needed = {"grant_type", *SECRETS, *GRANTS[grant]}
+        needed = {"grant_type", *call.account.secrets, *GRANTS[grant]}
         if wrong := needed - set(body) or set(body) - needed - IGNORED:
             raise RefusalError(400, f"missing or unknown: {', '.join(sorted(wrong))}")
-        if any(body[name] != value for name, value in SECRETS.items()):
+        if any(body[name] != value for name, value in call.account.secrets.items()):
             raise RefusalError(401, "Invalid client credentials")
         if grant == "refresh_token" and not call.tokens.renewable(body["refresh_token"]):
             raise RefusalError(400, "Invalid refresh token")
@@ -139,10 +149,10 @@ class Exsited(Provider):
         return Answer.of({"access_token": access, "refresh_token": refresh, "expires_in": call.book.token_seconds})
 
 
-def _json_object(call: Call) -> dict[str, Any]:
-    if call.request.headers.get("Content-Type", "").partition(";")[0] == "application/json":
+def _json_object(request: Request) -> dict[str, Any]:
+    if request.headers.get("Content-Type", "").partition(";")[0] == "application/json":
         try:
-            if isinstance(body := json.loads(call.request.body), dict):
+            if isinstance(body := json.loads(request.body), dict):
                 return body
         except ValueError:
             pass

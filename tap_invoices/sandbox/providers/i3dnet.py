@@ -10,9 +10,8 @@ from functools import partial
 from tap_invoices.sandbox import checks, invent
 from tap_invoices.sandbox.book import Book, Record
 from tap_invoices.sandbox.provider import Call, Provider, RefusalError, Route
-from tap_invoices.sandbox.wire import Answer
+from tap_invoices.sandbox.wire import Answer, Request
 
-TOKEN = "sandbox-i3dnet-token"
 ERRORS = {400: 10000, 403: 10003, 404: 10001, 405: 10005}
 MISSING = "Entity not found"
 RANGE = re.compile("start=([0-9]{1,9}),results=([1-9][0-9]{0,8})")
@@ -134,7 +133,7 @@ class I3dnet(Provider):
     name = "i3dnet"
     mounts = ("i3dnet",)
     book = I3dnetBook
-    static_token = TOKEN
+    secrets = {"token": "sandbox-i3dnet-token"}
     not_found = MISSING
 
     def routes(self) -> tuple[Route, ...]:
@@ -148,13 +147,17 @@ class I3dnet(Provider):
             Route("GET", f"{root}/{{}}/pdf", _pdf),
         )
 
-    def config(self, base: str) -> dict[str, str]:
-        """Return the tap's settings."""
-        return {"api_url": f"{base}/i3dnet", "token": TOKEN}
+    def urls(self, base: str) -> dict[str, str]:
+        """Return the address of the API."""
+        return {"api_url": f"{base}/i3dnet"}
+
+    def shown(self, request: Request) -> str:
+        """Return the key."""
+        return request.headers.get("PRIVATE-TOKEN", "")
 
     def authorise(self, call: Call) -> None:
         """Ask for the key."""
-        if not call.tokens.good(call.request.headers.get("PRIVATE-TOKEN", "")):
+        if not call.tokens.good(self.shown(call.request)):
             raise RefusalError(403, "Invalid credentials")
 
     def error(self, refusal: RefusalError) -> Answer:

@@ -13,7 +13,6 @@ from tap_invoices.sandbox.provider import Call, Provider, RefusalError, Route
 from tap_invoices.sandbox.providers import ibana_parts as parts
 from tap_invoices.sandbox.wire import Answer
 
-TOKEN = "sandbox-ibana-token"
 SORTABLE = ("createdAt", "updatedAt", "date", "dueDate", "invoiceNumber", "totalAmount", "counterpartyName", "status")
 # Prefix of a pair of parameters -> the field that it bounds, both ends included.
 BOUNDS = {"date": "date", "due": "dueDate", "skonto": "skontoDate", "created": "createdAt", "updated": "updatedAt"}
@@ -123,15 +122,15 @@ class Ibana(Provider):
     name = "ibana"
     mounts = ("ibana",)
     book = IbanaBook
-    static_token = TOKEN
+    secrets = {"token": "sandbox-ibana-token"}
 
     def routes(self) -> tuple[Route, ...]:
         """Return the endpoint."""
         return (Route("GET", "/ibana/v1/invoice", self.invoices),)
 
-    def config(self, base: str) -> dict[str, str]:
-        """Return the tap's settings."""
-        return {"api_url": f"{base}/ibana", "token": TOKEN}
+    def urls(self, base: str) -> dict[str, str]:
+        """Return the address of the API."""
+        return {"api_url": f"{base}/ibana"}
 
     def error(self, refusal: RefusalError) -> Answer:
         """Return an error as NestJS words it."""

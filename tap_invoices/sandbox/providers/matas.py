@@ -12,7 +12,6 @@ from tap_invoices.sandbox.book import Book, Record
 from tap_invoices.sandbox.provider import Call, Provider, RefusalError, Route
 from tap_invoices.sandbox.wire import Answer, to_json
 
-TOKEN = "sandbox-matas-token"
 LATER = 15
 """Every so many invoices an old one is still unpaid."""
 SEARCHED = ("invoice_number", "description", "invoice_date", "expire_date", "payment_date", "total")
@@ -136,7 +135,7 @@ class Matas(Provider):
     name = "matas"
     mounts = ("matas",)
     book = MatasBook
-    static_token = TOKEN
+    secrets = {"token": "sandbox-matas-token"}
     not_signed_in = "Unauthenticated."
 
     def routes(self) -> tuple[Route, ...]:
@@ -147,9 +146,9 @@ class Matas(Provider):
             Route("GET", "/matas/api/invoice/{}", self.invoice),
         )
 
-    def config(self, base: str) -> dict[str, str]:
-        """Return the tap's settings."""
-        return {"api_url": f"{base}/matas/api", "token": TOKEN}
+    def urls(self, base: str) -> dict[str, str]:
+        """Return the address of the API."""
+        return {"api_url": f"{base}/matas/api"}
 
     def authorise(self, call: Call) -> None:
         """Ask for JSON to be wanted, and for the token."""

@@ -1,0 +1,159 @@
+"""Which accounts the settings name: in the list, in the file, or the provider's object as the only one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+
+from tap_invoices.config import shape, values
+from tap_invoices.config.environment import from_text
+from tap_invoices.config.settings import ONLY_ACCOUNT
+
+if TYPE_CHECKING:
+    from tap_invoices.config.shape import Faults
+    from tap_invoices.providers.base import Provider
+
+_OWN = ("accounts", "accounts_url", "account")
+"""Settings of a provider's object that are no account's."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An account as it stands in the settings.
+
+    Args:
+        provider: At which it is.
+        path: Where it stands: ``ibana``, ``ibana.accounts[1]`` or ``ibana.accounts_url:3``, a line of the file.
+        given: What is said of it alone.
+        shared: What its provider's object says.
+        name: Its name; empty if it has none.
+    """
+
+    provider: Provider
+    path: str
+    given: Mapping[str, Any]
+    shared: Mapping[str, Any]
+    name: str
+
+    @property
+    def is_only(self) -> bool:
+        """Whether it is the provider's object itself."""
+        return self.path == self.provider.name
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the settings want it read."""
+        return bool(self.given.get("enabled", True))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its settings over those of the provider's object: a secret in any form replaces all forms below."""
+        own = {name: value for name, value in self.given.items() if name not in ("name", "enabled")}
+        return {**values.without_replaced(self.provider, self.shared, own), **own}
+
+    def path_of(self, setting: str) -> str:
+        """Return where one of its settings stands, or should."""
+        is_shared = setting in self.shared and setting not in self.given
+        return f"{self.provider.name if is_shared else self.path}.{setting}"
+
+
+def read(
+    schema: Mapping[str, Any], config: Mapping[str, Any], providers: Iterable[Provider]
+) -> tuple[list[Entry], Faults]:
+    """Return the accounts that the settings name, and path → line for what cannot be read or is not of its type.
+
+    The settings must be of the types that the schema says.
+    """
+    found: list[Entry] = []
+    faults: Faults = {}
+    for provider in providers:
+        if not provider.is_configured(config):
+            continue
+        given = config[provider.name]
+        shared = {name: value for name, value in given.items() if name not in _OWN}
+        if "accounts" in given or "accounts_url" in given:
+            listed = list(_listed(provider, given.get("accounts") or ()))
+            item = schema["properties"][provider.name]["properties"]["accounts"]["items"]
+            filed, wrong = _filed(provider, given.get("accounts_url"), item)
+            faults |= wrong
+            found += [
+                Entry(provider, path, entry, shared, entry.get("name") or "") for path, entry in (*listed, *filed)
+            ]
+        else:
+            found.append(Entry(provider, provider.name, {}, shared, given.get("account") or ONLY_ACCOUNT))
+    return found, faults
+
+
+def _listed(provider: Provider, accounts: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, entry in enumerate(accounts):
+        if isinstance(entry, Mapping):
+            yield f"{provider.name}.accounts[{number}]", entry
+
+
+def _filed(
+    provider: Provider, url: str | None, schema: Mapping[str, Any]
+) -> tuple[list[tuple[str, Mapping[str, Any]]], Faults]:
+    """Return the accounts of a file, each with its line."""
+    if not url:
+        return [], {}
+    path = f"{provider.name}.accounts_url"
+    faults: Faults = {}
+    found = []
+    try:
+        with fsspec.open(url, "rb") as file:
+            text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return [], {path: f"`{path}` is not UTF-8 text"}
+    except Exception as error:  # noqa: BLE001  (each file system has errors of its own, some with the URL in them)
+        why = getattr(error, "strerror", None) or type(error).__name__
+        return [], {path: f"`{path}` cannot be read: {why}"}
+    for line, entry in _rows(url, text, schema):
+        where = f"{path}:{line}"
+        if not isinstance(entry, Mapping):
+            faults[where] = f"`{where}` must be an object of JSON on one line"
+            continue
+        tidy = values.tidy(schema, entry)
+        wrong = shape.faults(schema, tidy, where)
+        faults |= wrong
+        found.append((where, shape.without(wrong, tidy, where)))
+    return found, faults
+
+
+def _rows(url: str, text: str, schema: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
+    if PurePosixPath(url.lower()).suffix != ".csv":
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                yield number, _object(line)
+        return
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    types = {name: setting.get("type", "string") for name, setting in schema["properties"].items()}
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            yield reader.line_num, None
+            return
+        if row is None:
+            return
+        cells = {name: cell for name, cell in row.items() if cell not in (None, "", [])}
+        yield (
+            reader.line_num,
+            {
+                str(name or "…"): from_text(cell, types.get(name, "string")) if isinstance(cell, str) else cell
+                for name, cell in cells.items()
+            },
+        )
+
+
+def _object(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

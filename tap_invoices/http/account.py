@@ -1,0 +1,42 @@
+"""A customer's account at a portal: the unit of a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account, with the settings that hold for it alone.
+
+    Args:
+        provider: Name of its provider.
+        name: Its name in the settings, which no other account of the provider has.
+        config: Its settings, over the provider's, over the top level's, over the defaults; no secret is among them.
+        secrets: Setting → what reads its value when the account starts.
+        credentials: Settings that together tell one customer's account from another's.
+    """
+
+    provider: str
+    name: str
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Callable[[], str]] = field(default_factory=dict, repr=False)
+    credentials: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the name by which the settings, the state and the log know it."""
+        return f"{self.provider}/{self.name}"
+
+    def settings(self) -> dict[str, Any]:
+        """Return its settings with the secrets read.
+
+        Raises:
+            LocalError: If a secret is missing, empty or cannot be read: that is this account's failure alone.
+        """
+        return {**self.config, **{name: read() for name, read in self.secrets.items()}}
+
+    def identity(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return what two accounts have in common only if they are one and the same at the provider."""
+        return (self.provider, *(settings.get(name) for name in self.credentials))
