@@ -179,7 +179,7 @@ class TapInvoices(CommandLineTap):
 
     @property
     def _has_documents(self) -> bool:
-        return any((self.config.get("documents") or {}).values())
+        return bool((self.config.get("documents") or {}).get("mode"))
 
     def _refuse_selected(self, left_out: list[str]) -> None:
         catalog: Catalog = self.input_catalog or {}  # type: ignore[assignment]

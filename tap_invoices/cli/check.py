@@ -103,16 +103,17 @@ class ProviderCheck:
         item = next((str(row[field]) for row in listing.rows_for_children() if row.get(field) not in (None, "")), None)
         if item is None:
             return f"as far as can be told: {listing.name} names no {field} to ask for"
+        found = ""
         try:
             if isinstance(stream, PagedStream):
                 stream.fetch_page(stream.new_paginator().current_value, {field: item})
             elif isinstance(stream, DocumentStream):
-                stream.try_item(Pending(item, None))
+                found = stream.try_item(Pending(item, None))
             else:
                 stream.fetch_item(Pending(item, None))
         except GoneError:
             return f"though there is nothing for {field} {item}; a sync passes over it"
-        return f"asked for {field} {item}"
+        return f"asked for {field} {item}{found}"
 
     def _skew(self) -> str | None:
         ahead = self._probe.ahead

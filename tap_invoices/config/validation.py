@@ -6,9 +6,11 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from fsspec.core import split_protocol
 from fsspec.registry import get_filesystem_class
@@ -100,6 +102,8 @@ def _provider(provider: Provider, config: Mapping[str, Any]) -> Iterator[tuple[s
             yield from _url(path, value, allow_http=bool(config.get("allow_http")))
             if setting.name == "api_url":
                 yield from _doubled_version(path, value, provider)
+        elif value and setting.name == "time_zone" and value not in available_timezones():
+            yield path, "must be a time zone such as Europe/Amsterdam"
 
 
 def _url(path: str, value: str, *, allow_http: bool) -> Iterator[tuple[str, str]]:
@@ -131,11 +135,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def _documents(documents: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not any(documents.values()):
-        return
     mode = documents.get("mode")
-    if not mode:
+    if not mode and any(documents.get(name) for name in ("url", "storage_options")):
         yield "documents.mode", f"is required: {' or '.join(MAX_BYTES)}"
+    if documents.get("read_xml") and find_spec("pypdf") is None:
+        yield "documents.read_xml", "needs pip install 'tap-invoices[einvoice]'"
     if mode == "files" and not documents.get("url"):
         yield "documents.url", "is required when `documents.mode` is files"
     yield from _storage("documents.url", documents.get("url"))

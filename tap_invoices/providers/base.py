@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,21 @@ def whole(
 def page_size(description: str, default: int, maximum: int | None = None) -> Setting:
     """Declare how many invoices a list asks for at once."""
     return whole("page_size", description, default, maximum=maximum)
+
+
+def of_mapping(mapping: InvoiceMapping) -> Iterator[Setting]:
+    """Declare what the rows of ``invoices`` and ``invoice_lines`` need to be told."""
+    if mapping.unknown_units:
+        yield Setting(
+            "amounts_in",
+            "What its amounts are in, which it does not say: units (of the currency) or cents. "
+            "Until it is set, `invoices` and `invoice_lines` have no amounts of it.",
+            choices=("units", "cents"),
+        )
+    if mapping.time_zone:
+        yield text(
+            "time_zone", "Where its days begin, for the dates of `invoices` and `invoice_lines`.", mapping.time_zone
+        )
 
 
 @dataclass(frozen=True)

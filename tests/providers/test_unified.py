@@ -22,11 +22,11 @@ from tap_invoices.einvoice.reading import read as read_pdf
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode
-from tap_invoices.records.schemas import SCHEMAS_DIR
 from tap_invoices.sandbox.einvoice import EInvoice, Line
 from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
 from tap_invoices.sandbox.providers import PROVIDERS as STAND_INS
 from tap_invoices.sandbox.wire import to_json
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tests.providers.conftest import EXAMPLES
 
 D = Decimal

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 import pytest
 
-from tap_invoices.records.schemas import SCHEMAS_DIR
+from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tests.providers.test_unified import GOLDEN, golden
 from tests.support.postgres import Postgres
 from tests.support.run import ROOT

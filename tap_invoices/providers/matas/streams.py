@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
-from tap_invoices.providers.base import Provider, in_header, secret, text
+from tap_invoices.providers.base import Provider, in_header, of_mapping, secret, text
 from tap_invoices.providers.matas.invoice import MAPPING
 from tap_invoices.streams.arrays import SinglePageList
 from tap_invoices.streams.base import InvoiceStream
@@ -80,6 +80,7 @@ MATAS = Provider(
     settings=(
         in_header(secret("token", "Personal access token from the Matas Extranet, with the scope Invoices.")),
         text("api_url", "Root of the API.", "https://api.matas.nl/api"),
+        *of_mapping(MAPPING),
     ),
     lookback_days=40,
     permission="give the token the scope `Invoices` in the Matas Extranet",
