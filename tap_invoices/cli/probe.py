@@ -37,7 +37,9 @@ class UnusableError(FatalAPIError):
 class Probe(Client):
     """Sends each request once, and asks for one token at most."""
 
-    def __init__(self, portal: Portal, config: Mapping[str, Any], sign_in: SignIn, logger: logging.Logger) -> None:
+    def __init__(
+        self, portal: Portal, config: Mapping[str, Any], sign_in: SignIn, logger: logging.Logger, *_: Any
+    ) -> None:
         few = {"page_size": min(config["page_size"], _ROWS)} if "page_size" in config else {}
         super().__init__(portal, {**config, **few}, sign_in, logger)
         self.auth = _Unrenewed(self.auth)

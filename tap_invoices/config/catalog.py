@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, MetadataMapping, Schema
 
-from tap_invoices.streams.schemas import schema_of
+from tap_invoices.streams.schemas import full_key, full_schema
 
 if TYPE_CHECKING:
     from tap_invoices.providers.base import Provider
@@ -88,11 +88,12 @@ def _method(entry: CatalogEntry) -> str | None:
 
 def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None) -> CatalogEntry:
     """Return a stream's entry as discovery has it, with what was selected and set."""
-    schema, key = schema_of(stream), stream.replication_key
+    name, keys, key = str(stream.name), full_key(stream), stream.replication_key  # type: ignore[misc]
+    schema = full_schema(name)
     method = _method(given) if given and key else None
     metadata = MetadataMapping.get_standard_metadata(
         schema=schema,
-        key_properties=stream.primary_keys,
+        key_properties=keys,
         valid_replication_keys=[key] if key else None,
         replication_method=method,
         selected_by_default=stream.selected_by_default,
@@ -101,13 +102,12 @@ def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None) -> Catal
         if (choice := _choice(said)) is not None:
             metadata[breadcrumb].selected = choice
     metadata.root.selected = _is_selected(given) if given else False
-    name = str(stream.name)  # type: ignore[misc]
     return CatalogEntry(
         tap_stream_id=name,
         stream=name,
         schema=Schema.from_dict(schema),
         metadata=metadata,
-        key_properties=stream.primary_keys,
+        key_properties=keys,
         replication_key=key,
         replication_method=method,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.streams.bookmark import VERSION, normalise
-from tap_invoices.streams.schemas import schema_of
+from tap_invoices.streams.schemas import own_schema
 
 if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
@@ -59,7 +59,7 @@ def _faults(bookmark: Mapping[str, Any], stream: type[InvoiceStream] | None) -> 
     if version not in range(VERSION + 1):
         yield f"has version {version}; this tap knows up to {VERSION}: upgrade it"
     elif stream and (key := stream.replication_key):
-        yield from _faults_of_values(bookmark, key, schema_of(stream)["properties"][key])
+        yield from _faults_of_values(bookmark, key, own_schema(str(stream.name))["properties"][key])
         if not stream.understands(bookmark):
             yield "is not one that this tap has written: what stands beside its bookmark has another form"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,9 +35,17 @@ class Client:
         config: The provider's values, defaults included.
         sign_in: Makes what signs each request.
         logger: Where waits are told.
+        away: Entered for a long wait before a retry: others may work meanwhile.
     """
 
-    def __init__(self, portal: Portal, config: Mapping[str, Any], sign_in: SignIn, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        portal: Portal,
+        config: Mapping[str, Any],
+        sign_in: SignIn,
+        logger: logging.Logger,
+        away: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.portal = portal
         self.config = config
         self.workers = Pool(portal.name, config["max_connections"])
@@ -46,6 +54,7 @@ class Client:
         self.secrets: set[str] = set()
         """Tokens that were minted on the way."""
         self._logger = logger
+        self._away = away
         self._limiter = Limiter(config["max_connections"], _seconds(config["requests_per_second"]))
         self._created_at = datetime.now(UTC)
         self._started_at: datetime | None = None
@@ -121,7 +130,7 @@ class Client:
             on_wait(seconds, reason, asked)
 
         try:
-            return retry(unless_down, _seconds(self.config["max_retry_seconds"]) or 0.0, pause)
+            return retry(unless_down, _seconds(self.config["max_retry_seconds"]) or 0.0, pause, self._away)
         except ProviderDownError as error:
             if is_item and not self.down:
                 raise LostError(str(error)) from None

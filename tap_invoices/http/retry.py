@@ -6,7 +6,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
@@ -40,6 +40,7 @@ LONGEST_ASKED = 10 * 365 * 86400.0
 """Seconds; a provider that asks to wait longer is taken to mean this."""
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
+_LONG_WAIT = 1.0
 _SECONDS = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
 
 
@@ -68,8 +69,19 @@ class Stopwatch:
             self._started += time.monotonic() - stopped
 
 
-def retry(attempt: Callable[[Stopwatch], R], max_seconds: float, on_wait: OnWait) -> R:
+def retry(
+    attempt: Callable[[Stopwatch], R],
+    max_seconds: float,
+    on_wait: OnWait,
+    away: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> R:
     """Repeat a request until it succeeds, its time is used up, or trying again makes no sense.
+
+    Args:
+        attempt: Sends it once.
+        max_seconds: Seconds for which it is tried again.
+        on_wait: Called before each wait, with the seconds, the reason, and whether the provider asked for it.
+        away: Entered for a wait of a second or more: others may work meanwhile.
 
     Raises:
         FatalAPIError: As the attempt does, or for a last failure that could have passed.
@@ -94,7 +106,8 @@ def retry(attempt: Callable[[Stopwatch], R], max_seconds: float, on_wait: OnWait
             jitter = wait * random.random() / 4  # noqa: S311  (no secret)
             seconds = max(0.0, min((wait if asked is None else asked) + jitter, left))
             on_wait(seconds, describe(error), asked is not None or _status(error) == HTTPStatus.TOO_MANY_REQUESTS)
-        time.sleep(seconds)
+        with away() if seconds >= _LONG_WAIT else nullcontext():
+            time.sleep(seconds)
 
 
 def _is_lasting(error: Exception) -> bool:

@@ -44,7 +44,7 @@ _ESCAPED = re.compile(rb"\\u00(?:2[0bBdDeE]|3[0-9aA]|[57](?:4|[aA]))")
 """Any character of a time as an escape, which JSON allows."""
 _TOO_FINE = re.compile(rb'Z(?<=\d{7}Z)"')
 """More digits than microseconds have: decoding rounds them, and a bookmark may not lie after its record."""
-_END = f',"{ADDITIONAL}":null}}'.encode()
+_END = f',"{ADDITIONAL}":null'.encode()
 _PIECE = 4 * 1024
 """Bytes of a page that are looked at together; larger pieces leave holes in the heap, of 15 MB in all."""
 _GIVE_UP_AFTER = 10
@@ -67,7 +67,7 @@ class VerbatimDecoder:
         rows: Field of the page that holds the rows.
         key: The rows' key.
         changed: Their replication key, a date-time.
-        around: Returns what stands before and after a record in its message.
+        around: Returns what stands in a message before a record, and after its last field.
     """
 
     def __init__(

@@ -39,10 +39,21 @@ class ApiStream(RESTStream[Any], ABC):
 
     _LOG_REQUEST_METRICS = False
 
-    def __init__(self, tap: Tap, services: Services) -> None:
+    def __init__(self, tap: Tap, services: Services | None = None) -> None:
         super().__init__(tap)
-        self.services = services
+        self._services = services
         self.counts = Counts(self.name)
+
+    @property
+    def has_account(self) -> bool:
+        """Whether it reads an account; one that does not stands for all accounts, in the catalog."""
+        return self._services is not None
+
+    @property
+    def services(self) -> Services:
+        """What its account has."""
+        assert self._services is not None  # noqa: S101  (a stream without an account is never read)
+        return self._services
 
     @property
     def client(self) -> Client:

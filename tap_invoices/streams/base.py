@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from abc import ABC
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk import StreamSchema
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
@@ -21,17 +19,13 @@ from tap_invoices.records.conform import Conformer, Record
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.outcome import EndingStream
-from tap_invoices.streams.schemas import SCHEMAS
+from tap_invoices.streams.schemas import SCHEMAS, SOURCE_ACCOUNT, FullSchema, full_key, own_schema
 
 if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.streams.services import Batch, Row, Services
-
-STATE_SECONDS = 60.0
-"""A STATE message goes out at least this often, where there is something new to say."""
-
 
 class InvoiceStream(EndingStream, ABC):
     """A stream of one provider."""
@@ -40,26 +34,36 @@ class InvoiceStream(EndingStream, ABC):
     replication_key: str | None = None
     zone: ClassVar[tzinfo] = UTC
     """Where the provider's days begin, and with them a start date without an offset."""
-    schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
+    schema: ClassVar[FullSchema] = FullSchema(SCHEMAS)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
 
-    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+    def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services)
         self.parent_stream = parent
         """The list that a child takes its items from."""
-        self._state_written_at = time.monotonic()
+        self.primary_keys = full_key(type(self))
         self._is_progress_due = Doubling()
+
+    def choose_as(self, table: InvoiceStream) -> None:
+        """Take from the stream that stands for all accounts what is selected, and how it is replicated."""
+        self._metadata, self._mask = table.metadata, table.mask
+        self.forced_replication_method = table.forced_replication_method
+        self.ABORT_AT_RECORD_COUNT = table.ABORT_AT_RECORD_COUNT
 
     # Record
 
     @cached_property
     def conformer(self) -> Conformer:
         """Fits rows to the schema."""
-        return Conformer(self.schema, self.mask)
+        return Conformer(own_schema(self.name), self.mask)
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
-        return row if isinstance(row, VerbatimRow) else self.conformer(row)
+        if isinstance(row, VerbatimRow):
+            return row
+        record = self.conformer(row)
+        record[SOURCE_ACCOUNT] = self.services.account  # a field of that name is unknown, and kept as all unknown ones
+        return record
 
     @property
     def emits_records_as_they_are(self) -> bool:
@@ -85,11 +89,13 @@ class InvoiceStream(EndingStream, ABC):
             super()._write_record_message(record)
 
     def around_record(self) -> tuple[bytes, bytes]:
-        """Return what stands before and after a record in its message, if it is written now. Any thread may."""
+        """Return what stands in a message before a record, and after its last field, if it is written now."""
         version = "" if self._stream_version is None else f',"version":{self._stream_version}'
         now = times.rfc3339(datetime.now(UTC))
         start = f'{{"type":"RECORD","stream":{json.dumps(self.name)},"record":'
-        return start.encode(), f'{version},"time_extracted":"{now}"}}\n'.encode()
+        account = json.dumps(self.services.account)
+        end = f',"{SOURCE_ACCOUNT}":{account}}}{version},"time_extracted":"{now}"}}\n'
+        return start.encode(), end.encode()
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Row]:
@@ -111,15 +117,16 @@ class InvoiceStream(EndingStream, ABC):
         self.bookmark.settle(batch.failed, batch.settled)
         self.bookmark.checkpoint(batch.floor)
         self.state_manager.is_flushed = False
-        if time.monotonic() - self._state_written_at > STATE_SECONDS:
-            self._state_written_at = time.monotonic()
-            self._write_state()
-
-    def _write_state(self) -> None:
-        if not self.config.get("batch_config"):  # whose rows are out only once their file is
+        if self.services.writer.is_state_due() and not self.config.get("batch_config"):  # their rows wait for their file
             self._write_state_message()
-        if self._is_progress_due():
-            self.logger.info("%s so far: %s", self.name, self.counts.progress())
+            if self._is_progress_due():
+                self.logger.info("%s so far: %s", self.name, self.counts.progress())
+
+    @override
+    def _write_schema_message(self) -> None:
+        """Write the schema for the front alone, once for all accounts."""
+        if not self.has_account:
+            super()._write_schema_message()
 
     @override
     def _log_misfits(self) -> None:
@@ -149,7 +156,7 @@ class InvoiceStream(EndingStream, ABC):
         """Where the next sync starts."""
         bookmark = Bookmark(
             key=type(self).replication_key,
-            properties=self.schema["properties"],
+            properties=own_schema(self.name)["properties"],
             state=self.stream_state,
             began=lambda: self.client.now,
             beside=self.beside_bookmark,

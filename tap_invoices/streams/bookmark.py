@@ -14,7 +14,10 @@ from tap_invoices import times
 from tap_invoices.records.verbatim import VerbatimRow
 
 VERSION = 1
-"""Of what stands in a bookmark; older ones (the SDK's own, without a version) are understood."""
+"""Of what stands in an account's bookmark."""
+
+STATE_VERSION = 2
+"""Of what stands in the state for a stream: its accounts, each with a bookmark."""
 
 MOST_FAILED = 500
 """Failed ids that the state keeps; with more, the bookmark stays before the earliest failure."""

@@ -48,7 +48,7 @@ class ChildStream(InvoiceStream):
     filters_rows: ClassVar[bool] = False
     """Whether the bookmark says which of an item's rows are emitted, and not only which items are asked for."""
 
-    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+    def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services, parent)
         self._nameless = 0
         """Rows of the list without what the path asks for."""

@@ -15,6 +15,7 @@ from tap_invoices.records.decode import decode
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import is_key
 from tap_invoices.streams.services import Batch, Row
+from tap_invoices.streams.schemas import own_schema
 
 if TYPE_CHECKING:
     import requests
@@ -38,7 +39,7 @@ class SingleStream(ChildStream):
 class DetailStream(SingleStream):
     """One JSON object for each item."""
 
-    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+    def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services, parent)
         self._came = KeySet()
         """Rows without their ids."""
@@ -67,7 +68,7 @@ class DetailStream(SingleStream):
     def _may_be(self, row: Row, due: Pending) -> bool:
         """Tell whether a row is of an invoice, and does not say that it is another one than was asked for."""
         own_id = row.get(self.parent_key)
-        return not row.keys().isdisjoint(self.schema["properties"]) and (not is_key(own_id) or str(own_id) == due.id)
+        return not row.keys().isdisjoint(own_schema(self.name)["properties"]) and (not is_key(own_id) or str(own_id) == due.id)
 
     @override
     def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterable[Batch]:

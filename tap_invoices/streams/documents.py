@@ -149,7 +149,7 @@ class DocumentStream(SingleStream, ABC):
         documents = self.config["documents"]
         if documents["mode"] == "inline":
             return InlineStore()
-        return FileStore(documents["url"], self.name, documents.get("storage_options") or {})
+        return FileStore(documents["url"], f"{self.name}/{self.services.account}", documents.get("storage_options") or {})
 
     @override
     def read_batches(self) -> Iterator[Batch]:

@@ -20,6 +20,7 @@ from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.bookmark import is_due
+from tap_invoices.streams.schemas import own_schema
 
 if TYPE_CHECKING:
     import requests
@@ -83,7 +84,7 @@ class PagedStream(InvoiceStream):
         if not self.verbatim_rows or not self.emits_records_as_they_are:
             return None
         key, changed = type(self).primary_keys[0], str(type(self).replication_key)
-        return VerbatimDecoder(self.schema, self.verbatim_rows, key, changed, self.around_record)
+        return VerbatimDecoder(own_schema(self.name), self.verbatim_rows, key, changed, self.around_record)
 
     @override
     def prepare(self) -> None:

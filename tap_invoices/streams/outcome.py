@@ -30,7 +30,7 @@ FAILURES_LOGGED = 20
 class EndingStream(ApiStream, ABC):
     """A stream that closes its account, and whose failure ends nothing else."""
 
-    def __init__(self, tap: Tap, services: Services) -> None:
+    def __init__(self, tap: Tap, services: Services | None = None) -> None:
         super().__init__(tap, services)
         self.is_short = False
         self.has_doubts = False

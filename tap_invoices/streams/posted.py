@@ -80,7 +80,7 @@ class PostedStream(InvoiceStream, ABC):
 class PostedListStream(PostedStream, PagedListStream, ABC):
     """Such a list, which comes in pages by cursor and can be asked for from one day to another."""
 
-    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+    def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services, parent)
         self._asked: tuple[str | None, str | None] = None, None
         """The first and the last day that are wanted just now."""

@@ -1,11 +1,13 @@
-"""Where the JSON schemas are: beside this file in a wheel, at the root of a checkout."""
+"""The JSON schemas: beside the package in a wheel, at the root of a checkout; and the field that says whose a row is."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk import SchemaDirectory
+from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
@@ -16,7 +18,31 @@ _SHIPPED = _PACKAGE / "schemas"
 SCHEMAS_DIR = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "schemas"
 SCHEMAS = SchemaDirectory(SCHEMAS_DIR)
 
+SOURCE_ACCOUNT = "source_account"
+_ACCOUNT = {"type": ["string"], "description": "Name of the account that the row comes from, as the settings give it."}
 
-def schema_of(stream: type[InvoiceStream]) -> dict[str, Any]:
-    """Return the schema that a stream of this class has."""
-    return dict(SCHEMAS.get_schema(str(stream.name), key_properties=stream.primary_keys))  # type: ignore[misc]
+
+@cache
+def own_schema(name: str) -> dict[str, Any]:
+    """Return the schema of what a provider sends for the stream of a name."""
+    return dict(SCHEMAS.get_schema(name))
+
+
+@cache
+def full_schema(name: str) -> dict[str, Any]:
+    """Return the schema of the records of the stream of a name: the provider's fields, and whose they are."""
+    own = own_schema(name)
+    return {**own, "properties": {SOURCE_ACCOUNT: _ACCOUNT, **own["properties"]}}
+
+
+def full_key(stream: type[InvoiceStream]) -> tuple[str, ...]:
+    """Return a stream's key: the provider's own is that of one account alone."""
+    return (SOURCE_ACCOUNT, *stream.primary_keys)
+
+
+class FullSchema(StreamSchema[str]):
+    """Gives each stream the schema of its records."""
+
+    @override
+    def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:
+        return full_schema(stream_class.name)

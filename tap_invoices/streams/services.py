@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from tap_invoices.counts import Counts, Outcome
     from tap_invoices.http.client import Client
-    from tap_invoices.streams.writer import BufferedWriter
 
 Row = dict[str, Any]
 
@@ -28,6 +27,16 @@ class Batch:
     """Ids of items that need not be asked for again."""
 
 
+class Writer(Protocol):
+    """Takes what an account emits."""
+
+    def write_line(self, line: bytes) -> None:
+        """Take a message as the line that it is."""
+
+    def is_state_due(self) -> bool:
+        """Tell whether it is time to tell a state."""
+
+
 class Close(Protocol):
     """Takes a stream's counts at its end."""
 
@@ -42,13 +51,15 @@ class Services:
     """What the streams of one account share.
 
     Args:
+        account: Its name.
         client: Asks the provider.
         read: Yields the batches of the stream of a name, as a reader fetches them.
         writer: Takes a record's line that needs no change.
         close: Takes each stream's counts at its end.
     """
 
+    account: str
     client: Client
     read: Callable[[str], Generator[Batch, None, None]]
-    writer: BufferedWriter
+    writer: Writer
     close: Close

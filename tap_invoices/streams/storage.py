@@ -197,21 +197,21 @@ class InlineStore(Store):
 
 
 class FileStore(Store):
-    """In a folder of a stream's own, under an fsspec URL; an unchanged file is left alone.
+    """In a folder of an account's stream, under an fsspec URL; an unchanged file is left alone.
 
     Args:
         url: What holds the folder.
-        stream: The stream's name.
+        folder: Its path there.
         options: For the file system.
 
     Raises:
         StorageError: If it cannot be opened.
     """
 
-    def __init__(self, url: str, stream: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, url: str, folder: str, options: Mapping[str, Any]) -> None:
         try:
             self._files, root = locate(url, options)
-            self._folder = f"{root.rstrip('/')}/{stream}"
+            self._folder = f"{root.rstrip('/')}/{folder}"
             self._files.open_folder(self._folder)
         except Exception as error:
             raise _unusable(error) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
 from typing import IO, Any
 
 import msgspec
@@ -29,8 +28,6 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         """Whether nothing has been written after the last STATE."""
         self._lines: list[bytes] = []
         self._size = 0
-        self._interrupted: Callable[[], None] | None = None
-        self._busy = False
 
     @override
     def serialize_message(self, message: Message) -> bytes:
@@ -56,29 +53,14 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             self.flush()
 
     def flush(self) -> None:
-        """Write what is there. An interruption waits until the last line is whole."""
-        if not self._lines:
-            return
-        self._busy = True
-        try:
+        """Write what is there."""
+        if self._lines:
             lines, self._lines, self._size = self._lines, [], 0
             _write(b"".join(lines))
-        finally:
-            self._busy = False
-        then, self._interrupted = self._interrupted, None
-        if then:
-            then()
-
-    def interrupt(self, then: Callable[[], None]) -> None:
-        """Do something as soon as no line is half written: at once, or after the write that is under way."""
-        if self._busy:
-            self._interrupted = then
-        else:
-            then()
 
 
 class LastStateWriter(StateWriter):
-    """Writes a state again, though it is the same, where something came after it: some targets forget it then.
+    """Writes a state if it is another one, and again, though it is the same, where something came after it: some targets forget it then.
 
     Args:
         writer: What writes the messages.
@@ -87,12 +69,16 @@ class LastStateWriter(StateWriter):
     def __init__(self, writer: BufferedWriter) -> None:
         super().__init__(writer)
         self._writer = writer
+        self._line = b""
 
     @override
     def write_state(self, state: Any) -> None:
-        if not self._writer.ends_with_state:
-            self._last_emitted_state = None
-        super().write_state(state)
+        line = self._writer.serialize_message(StateMessage(value=state))
+        if line != self._line or not self._writer.ends_with_state:
+            self._line = line
+            self._writer.write_line(line)
+            self._writer.flush()
+            self._writer.ends_with_state = True
 
 
 def _write(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Reads all providers at the same time, each in a thread of its own, ahead of the one thread that writes messages."""
+"""Reads an account in a thread of its own, ahead of the thread that writes its messages."""
 
 from __future__ import annotations
 
@@ -19,44 +19,20 @@ if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
 
 
-class Sync:
-    """Starts all readers when the first stream is read: then it is known which streams are wanted."""
-
-    def __init__(self) -> None:
-        self._streams: list[InvoiceStream] = []
-        self._readers: dict[str, AccountReader] = {}
-
-    def add(self, stream: InvoiceStream) -> None:
-        """Take a stream; a list comes before its children."""
-        self._streams.append(stream)
-
-    def read(self, name: str) -> Generator[Batch, None, None]:
-        """Return a stream's batches, as they come."""
-        if not self._readers:
-            readers = [
-                AccountReader([s for s in self._streams if s.provider == provider])
-                for provider in dict.fromkeys(s.provider for s in self._streams)
-            ]
-            self._readers = {stream: reader for reader in readers for stream in reader.selected}
-            for reader in readers:
-                reader.start()
-        return self._readers[name].read(name)
-
-
 class AccountReader:
-    """Reads one provider's selected streams, in the order in which they are written."""
+    """Reads an account's selected streams, in the order in which they are written."""
 
     def __init__(self, streams: Sequence[InvoiceStream]) -> None:
         self._lists = [stream for stream in streams if isinstance(stream, ListStream)]
-        self.selected = {stream.name for stream in streams if stream.selected}
-        self._children = [s for s in streams if isinstance(s, ChildStream) and s.name in self.selected]
+        self._selected = {stream.name for stream in streams if stream.selected}
+        self._children = [s for s in streams if isinstance(s, ChildStream) and s.name in self._selected]
         self._queues: dict[str, BatchQueue[Batch]] = {
             name: BatchQueue(overflow=stream.ABORT_AT_RECORD_COUNT is None)
             for stream in streams
-            if (name := stream.name) in self.selected
+            if (name := stream.name) in self._selected
         }
         for stream in streams:
-            if stream.name in self.selected:
+            if stream.name in self._selected:
                 stream.prepare()
 
     def start(self) -> None:
@@ -74,7 +50,7 @@ class AccountReader:
     def _walk(self) -> None:
         for listing in self._lists:
             children = [f for f in self._children if f.parent is type(listing)]
-            if children or listing.name in self.selected:
+            if children or listing.name in self._selected:
                 self._read_list(listing, children)
 
     def _read_list(self, listing: ListStream, children: list[ChildStream]) -> None:

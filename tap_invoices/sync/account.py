@@ -1,0 +1,119 @@
+"""One account's sync: a tap of its own, with one account's settings, client, reader and bookmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from typing_extensions import override
+
+from tap_invoices.streams.children import ChildStream
+from tap_invoices.streams.services import Services
+from tap_invoices.sync.output import AccountWriter, HandOver
+from tap_invoices.sync.reader import AccountReader
+
+if TYPE_CHECKING:
+    import logging
+
+    from singer_sdk.mapper import PluginMapper
+
+    from tap_invoices.http.account import Account
+    from tap_invoices.http.client import Client
+    from tap_invoices.streams.base import InvoiceStream
+    from tap_invoices.streams.services import Batch, Close
+
+
+@dataclass(frozen=True)
+class Front:
+    """What the accounts of a tap share.
+
+    Args:
+        tables: The streams that stand for all accounts, by name: what is selected, and how each is replicated.
+        config: The tap's settings for all accounts.
+        mapper: The stream maps; an account has its own where one thread alone may use them.
+        logger: Where an account tells what happens.
+    """
+
+    tables: Mapping[str, InvoiceStream]
+    config: Mapping[str, Any]
+    mapper: PluginMapper
+    logger: logging.Logger
+
+
+class AccountTap(Tap):
+    """The tap that an account's streams belong to.
+
+    Args:
+        account: Which one.
+        client: Asks the provider.
+        front: What it shares with others.
+        writer: Takes what it emits.
+        close: Takes each stream's counts at its end.
+        bookmarks: Where its streams begin, which are written to.
+    """
+
+    name = "tap-invoices"
+    config_jsonschema: ClassVar[dict[str, Any]] = {"properties": {}}
+    message_writer: AccountWriter
+
+    def __init__(  # noqa: PLR0913  (each by its name)
+        self,
+        account: Account,
+        *,
+        client: Client,
+        front: Front,
+        writer: AccountWriter,
+        close: Close,
+        bookmarks: dict[str, Any],
+    ) -> None:
+        self.account = account
+        self.client = client
+        self.logger = front.logger
+        self._tables = [table for table in front.tables.values() if table.provider == account.provider]
+        self._services = Services(account.name, client, self._read, writer, close)
+        self._reader: AccountReader | None = None
+        super().__init__(
+            config={**front.config, **{n: v for n, v in account.config.items() if n == "start_date"}},
+            state={"bookmarks": bookmarks},
+            validate_config=False,
+            setup_mapper=False,
+            message_writer=writer,
+        )
+        self._mapper = front.mapper
+        self._state_writer = HandOver(writer)
+        writer.bookmarks = self.state.get("bookmarks", {})
+
+    @override
+    def discover_streams(self) -> list[InvoiceStream]:
+        made: dict[type[InvoiceStream], InvoiceStream] = {}
+        for table in self._tables:
+            kind = type(table)
+            made[kind] = kind(self, self._services, made.get(kind.parent) if issubclass(kind, ChildStream) else None)
+            made[kind].choose_as(table)
+        return list(made.values())
+
+    @property
+    @override
+    def streams(self) -> Mapping[str, InvoiceStream]:  # type: ignore[override]
+        """Its streams, each list before its children; the SDK would sort them by name."""
+        if self._streams is None:
+            self._streams = {stream.name: stream for stream in self.discover_streams()}
+        return self._streams  # type: ignore[return-value]
+
+    def run(self) -> None:
+        """Sync all selected streams, and hand the last lines over."""
+        self.sync_all()
+        self.message_writer.flush()
+
+    def _read(self, name: str) -> Generator[Batch, None, None]:
+        """Return a stream's batches; the reader starts when the first stream is read, in its account's thread."""
+        if self._reader is None:
+            self._reader = AccountReader(list(self.streams.values()))
+            self._reader.start()
+        return self._reader.read(name)
+
+    @override
+    def _setup_signal_handlers(self) -> None:
+        """Leave signals to the front."""
