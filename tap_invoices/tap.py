@@ -1,68 +1,70 @@
-"""The tap: from settings to streams, and to an exit code that tells whether all of them are whole."""
+"""The tap: from settings to accounts, and to an exit code that tells whether all of them are whole."""
 
 from __future__ import annotations
 
 import copy
+import logging
+import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import JSONSchemaValidator
 from typing_extensions import override
 
-from tap_invoices.cli import check, redact
-from tap_invoices.cli import progress as terminal
+from tap_invoices.cli import check, progress, redact
 from tap_invoices.cli.command import CommandLineTap
 from tap_invoices.cli.probe import Probe
+from tap_invoices.config import accounts, settings, values
 from tap_invoices.config import catalog as catalogs
-from tap_invoices.config import settings, values
 from tap_invoices.config import validation as validate
-from tap_invoices.config.environment import Environment
+from tap_invoices.config.environment import Environment, Variables
 from tap_invoices.config.state import read_state
+from tap_invoices.errors import FatalAPIError, LocalError
 from tap_invoices.http.client import Client
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
-from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.documents import DocumentStream
-from tap_invoices.streams.ledger import Ledger, LedgerError
-from tap_invoices.streams.lists import ListStream
-from tap_invoices.streams.services import Services
-from tap_invoices.streams.writer import BufferedWriter, LastStateWriter
-from tap_invoices.sync.reader import Sync
+from tap_invoices.streams.ledger import Ledger
+from tap_invoices.streams.writer import BufferedWriter
+from tap_invoices.sync.account import AccountTap, Front
+from tap_invoices.sync.output import AccountWriter, Output
+from tap_invoices.sync.report import Report
+from tap_invoices.sync.runner import run_accounts
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from types import FrameType
 
-    from singer_sdk.singerlib import Catalog
+    from singer_sdk import Stream
 
-    from tap_invoices.counts import Counts, Outcome
+    from tap_invoices.concurrency.slots import Place
+    from tap_invoices.http.account import Account
     from tap_invoices.streams.base import InvoiceStream
 
 _STREAMS = tuple(stream for provider in PROVIDERS for stream in provider.streams)
+_PROVIDERS = {provider.name: provider for provider in PROVIDERS}
 _NO_DOCUMENTS = (
     "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
     "or to files with a `documents.url`."
 )
 
-_DOCUMENTS_WANTED = (
-    "The catalog selects {}, and PDFs need `documents` in the settings: set `documents.mode` to inline, or to files "
-    "with a `documents.url`, or deselect them."
-)
-
 
 class TapInvoices(CommandLineTap):
-    """Singer tap for the invoices of five billing portals."""
+    """Singer tap for the invoices of five billing portals.
+
+    Its streams stand for all accounts: what is selected, and the schema. Each account is synced by a tap of its own.
+    """
 
     name = "tap-invoices"
     config_jsonschema: ClassVar[dict[str, Any]] = settings.json_schema(PROVIDERS)
     message_writer_class = BufferedWriter
     message_writer: BufferedWriter
 
-    def __init__(  # noqa: PLR0913  (the SDK's, and one more)
+    def __init__(
         self,
         *,
         config: Any = None,
@@ -70,7 +72,6 @@ class TapInvoices(CommandLineTap):
         state: Any = None,
         parse_env_config: bool = False,
         validate_config: bool = True,  # noqa: ARG002  (always: a bad setting is told before any request)
-        client_class: type[Client] = Client,
         **kwargs: Any,
     ) -> None:
         schema, given, unknown = self.config_jsonschema, copy.deepcopy(dict(config or {})), list[str]()
@@ -79,19 +80,17 @@ class TapInvoices(CommandLineTap):
             environment = Environment(self._env_var_prefix)
             given = values.lay(PROVIDERS, (given, *environment.sources(schema)))
             unknown = environment.unknown(schema)
-        self.failures: dict[str, str] = {}
-        self.clients: dict[str, Client] = {}
-        self._client_class = client_class
-        self.sync = Sync()
         catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = values.tidy(schema, given)
+        self._given = copy.deepcopy(given)
+        self._identities: dict[tuple[Any, ...], str] = {}
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
-        self._state_writer = LastStateWriter(self.message_writer)
-        for line in (*unknown, *validate.doubts(self.config)):
+        self.output = Output(self.message_writer, cast("dict[str, Any]", self.state))
+        for line in (*unknown, *validate.doubts(self.config, self._entries)):
             self.logger.warning(line)
         self._refuse_missing()
-        _ = self.streams  # here, in the main thread: readers share them and their clients
         self._refuse_partial_batches()
+        self.report = Report(self.accounts, self.logger, Ledger(self.config.get("ledger_url")))
 
     @classmethod
     @override
@@ -106,11 +105,12 @@ class TapInvoices(CommandLineTap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
         redact.guard(self)
-        errors = validate.problems(schema, self._config, PROVIDERS)
+        errors, self._entries = validate.check(schema, self._config, PROVIDERS)
         if errors:
             msg = "Config validation failed"
             raise ConfigValidationError(msg, errors=errors)
         list(JSONSchemaValidator(schema).iter_errors(self._config))  # fills in the defaults
+        self.accounts = accounts.expand(self._config, self._entries, Variables())
         return errors
 
     @override
@@ -127,26 +127,13 @@ class TapInvoices(CommandLineTap):
     @override
     def discover_streams(self) -> list[InvoiceStream]:
         on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
-        if not self._has_documents:
+        if not (self.config.get("documents") or {}).get("mode"):
             left_out = [str(stream.name) for stream in on if issubclass(stream, DocumentStream)]  # type: ignore[misc]
-            self._refuse_selected(left_out)
+            catalogs.refuse_documents(self.input_catalog, left_out)
             if left_out:
                 self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
-        for provider in PROVIDERS:
-            if provider.is_configured(self.config):
-                config = values.effective(provider, self.config, self.config[provider.name])
-                self.clients[provider.name] = self._client_class(provider.portal, config, provider.sign_in, self.logger)
-        return self._make_streams(on)
-
-    def _make_streams(self, classes: Sequence[type[InvoiceStream]]) -> list[InvoiceStream]:
-        """Make the streams, each list before its children, which take their items from it."""
-        made: dict[type[InvoiceStream], InvoiceStream] = {}
-        for each in classes:
-            services = Services(self.clients[each.provider], self.sync.read, self.message_writer, self.close_stream)
-            made[each] = each(self, services, made.get(each.parent) if issubclass(each, ChildStream) else None)
-            self.sync.add(made[each])
-        return list(made.values())
+        return [stream(self) for stream in on]
 
     def _refuse_missing(self) -> None:
         """Refuse, or warn of, what the catalog selects of providers that are off.
@@ -171,22 +158,11 @@ class TapInvoices(CommandLineTap):
         """
         if not self.config.get("batch_config"):
             return
-        partial = [name for name, stream in self.streams.items() if stream.selected and not all(stream.mask.values())]
-        if partial:
-            names = ", ".join(partial)
+        partial_ones = [stream.name for stream in self._selected if not all(stream.mask.values())]
+        if partial_ones:
+            names = ", ".join(partial_ones)
             msg = f"`batch_config` writes all fields, and some are deselected in {names}: select them, or take it out"
             raise ConfigValidationError(msg, errors=[msg])
-
-    @property
-    def _has_documents(self) -> bool:
-        return bool((self.config.get("documents") or {}).get("mode"))
-
-    def _refuse_selected(self, left_out: list[str]) -> None:
-        catalog: Catalog = self.input_catalog or {}  # type: ignore[assignment]
-        selected = [name for name in left_out if (entry := catalog.get(name)) and entry.metadata.root.selected]
-        if selected:
-            msg = "The catalog selects documents, and the settings do not say where they go"
-            raise ConfigValidationError(msg, errors=[_DOCUMENTS_WANTED.format(", ".join(selected))])
 
     @property
     @override
@@ -198,19 +174,66 @@ class TapInvoices(CommandLineTap):
             self._streams = {name: by_name[name] for name in order if name in by_name}
         return self._streams  # type: ignore[return-value]
 
-    # What the streams share
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """Where each stream's counts are told."""
-        return Ledger(self.logger, self.config.get("ledger_url"))
+    @property
+    def _selected(self) -> list[InvoiceStream]:
+        return [stream for stream in self.streams.values() if stream.selected]
 
     def secrets(self) -> set[str]:
-        """Return what must never show: secret settings, and tokens minted on the way."""
-        found = set(values.secrets(self.config_jsonschema, self._config))
-        for client in self.clients.values():
-            found |= client.secrets
-        return found
+        """Return what must never show; an account's own secrets are its own sync's matter."""
+        return set(values.secrets(self.config_jsonschema, values.without_accounts(PROVIDERS, self._config)))
+
+    # Accounts
+
+    @cached_property
+    def front(self) -> Front:
+        """What the accounts share."""
+        config = {name: value for name, value in self.config.items() if name not in _PROVIDERS}
+        return Front(self.streams, config)
+
+    def open_account(
+        self, account: Account, client_class: type[Client] = Client, away: Any = nullcontext
+    ) -> AccountTap:
+        """Return the tap of one account.
+
+        Raises:
+            LocalError: If its secrets cannot be had, or are another account's too.
+        """
+        provider, config = _PROVIDERS[account.provider], account.settings()
+        other = self._identities.setdefault(account.identity(config), str(account))
+        if other != str(account):
+            msg = f"the same credentials as {other}, whose invoices would come twice"
+            raise LocalError(msg)
+        logger = self.report.logger_of(account)
+        is_shared = maps.are_shareable(self.mapper)
+        return AccountTap(
+            account,
+            client=client_class(provider.portal, config, provider.sign_in, logger, away),
+            front=self.front,
+            mapper=self.mapper if is_shared else maps.new_mapper(self._given, self.catalog, self.logger),
+            logger=logger,
+            writer=AccountWriter(account, self.output),
+            close=partial(self.report.close, account),
+            bookmarks=self.output.bookmarks_of(account, self._own(self.streams.values(), account)),
+        )
+
+    def _sync_account(self, account: Account, place: Place) -> None:
+        """Sync one account. Whatever it meets is its own failure."""
+        try:
+            tap = self.open_account(account, away=place.away)
+        except FatalAPIError as error:
+            self.report.fail(account, self._own(self._selected, account), str(error))
+            return
+        redact.keep(tap)
+        self.report.watch(account, {s.name: (s.counts, s.page_size) for s in tap.streams.values() if s.selected})
+        try:
+            tap.run()
+        finally:
+            tap.client.close()
+
+    @staticmethod
+    def _own(streams: Iterable[InvoiceStream], account: Account) -> list[str]:
+        """Return the names of those streams that an account has."""
+        return [stream.name for stream in streams if stream.provider == account.provider]
 
     # Run
 
@@ -223,66 +246,56 @@ class TapInvoices(CommandLineTap):
         super()._setup_signal_handlers()
         with self.shown():
             self.sync_all()
-        self.message_writer.flush()
-        if self.failures:
-            self._summarise()
-        return not self.failures
+        return self.report.summarise(len(self._selected))
+
+    @override  # type: ignore[misc]  # what the SDK calls final
+    def sync_all(self) -> None:
+        self.output.write_state()
+        for stream in self._selected:
+            stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
+        for account in run_accounts(self.accounts, self.config["accounts_at_once"], self._sync_account):
+            self.report.log_end(account)
+        self.output.write_state()
+
+    @override  # type: ignore[misc]
+    def run_sync_dry_run(self, dry_run_record_limit: int | None = 1, streams: Iterable[Stream] | None = None) -> bool:
+        names = {stream.name for stream in (self.streams.values() if streams is None else streams)}
+        for stream in self.streams.values():
+            stream.selected = stream.name in names
+        for stream in self._selected:
+            stream._write_schema_message()  # noqa: SLF001
+        for account in self.accounts:
+            tap = self.open_account(account)
+            tap.run_sync_dry_run(dry_run_record_limit, [s for s in tap.streams.values() if s.name in names])
+            tap.message_writer.flush()
+        return True
 
     def shown(self) -> AbstractContextManager[object]:
-        """Return what shows the selected streams' counts while it is entered, where a terminal is there."""
-        selected = {name: stream for name, stream in self.streams.items() if stream.selected}
-        lists = {name: stream for name, stream in selected.items() if isinstance(stream, ListStream)}
-        page_sizes = {name: size for name, stream in lists.items() if (size := stream.settings.get("page_size"))}
-        return terminal.shown({name: stream.counts for name, stream in selected.items()}, page_sizes)
+        """Return what shows the counts while it is entered, where a terminal is there."""
+        return progress.shown(self.report.board)
 
     @classmethod
     @override
     def try_out(cls, **given: Any) -> bool:
-        return cls(**given, client_class=Probe).check()
+        return cls(**given).check()
 
     def check(self) -> bool:
-        """Try all selected streams, where the clients are probes, and tell whether all is well."""
-        probes = cast("list[Probe]", list(self.clients.values()))
-        return check.passes(probes, list(self.streams.values()), self.logger)
+        """Ask each account once for each selected stream, and tell whether all is well."""
+
+        def open_account(account: Account) -> tuple[Probe, list[InvoiceStream]]:
+            tap = self.open_account(account, Probe)
+            return cast("Probe", tap.client), list(tap.streams.values())
+
+        return check.passes(self.accounts, open_account, self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        def stop() -> None:
-            if not self.config.get("batch_config"):  # whose last rows are out only once their file is
-                self._state_writer.write_state(self.state)
-            self.message_writer.flush()
-            self.logger.warning("Stopped by %s; what was emitted is in the state", signal.Signals(signum).name)
-            sys.exit(128 + signum)
+        def leave(*, is_told: bool) -> None:
+            what = "what was emitted is in the state" if is_told else "the last lines did not get away"
+            self.logger.warning("Stopped by %s; %s", signal.Signals(signum).name, what)
+            if is_told:
+                sys.exit(128 + signum)
+            logging.shutdown()
+            os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
 
-        self.message_writer.interrupt(stop)
-
-    # Outcome
-
-    def _summarise(self) -> None:
-        """Tell which streams are not whole, and that the others are."""
-        self.logger.error(
-            "%d of %d streams are not whole, and their bookmarks stay: %s",
-            len(self.failures),
-            sum(stream.selected for stream in self.streams.values()),
-            "; ".join(f"{name} ({reason})" for name, reason in self.failures.items()),
-        )
-
-    def close_stream(
-        self, counts: Counts, outcome: Outcome, failure: str | None = None, failure_type: str = "system"
-    ) -> None:
-        """Write a stream's counts down, and remember its failure for the end."""
-        counts.end(outcome)
-        if failure:
-            self.failures[counts.stream] = failure
-            extra = {"stream_name": counts.stream, "failure_type": failure_type}
-            self.logger.error("%s: %s", counts.stream, failure, extra=extra)
-        try:
-            self.ledger.close(counts)
-        except LedgerError as error:
-            self.logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
-            self.failures.setdefault(counts.stream, str(error))
-
-    def close(self) -> None:
-        """Let go of threads and connections; a process that ends need not."""
-        for client in self.clients.values():
-            client.close()
+        self.output.stop(leave)

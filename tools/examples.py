@@ -40,9 +40,8 @@ def first_sync(invoices: int, provider: str | None = None) -> tuple[list[str], T
             tap.sync_all()
             tap.message_writer.flush()
         logging.disable(logging.NOTSET)
-        tap.close()
-    if tap.failures:
-        raise RuntimeError(tap.failures)
+    if tap.report.failures:
+        raise RuntimeError(tap.report.failures)
     return _timeless(out.getvalue()).splitlines(), tap
 
 
@@ -53,7 +52,7 @@ def _timeless(text: str) -> str:
 def demo_table() -> str:
     """Return what `make demo` prints at its end."""
     lines, tap = first_sync(demo.INVOICES)
-    after = {name: tap.streams[name].counts.emitted for name in sorted(tap.streams)}
+    after = {name: tap.report.counts(name).emitted for name in sorted(tap.streams)}
     messages = (json.loads(line, parse_float=str) for line in lines if f'"stream":"{demo.SAMPLE}"' in line)
     *_, last = (message["record"] for message in messages if message["type"] == "RECORD")
     return f"```console\n$ make demo\n…\n{demo.table({}, after).strip()}\n{demo.sample(last)}\n{demo.FIRST}\n```"
@@ -78,7 +77,12 @@ def state(provider: str) -> str:
 def ledger(stream: str) -> str:
     """Return both of a stream's lines at its end: the one for people and the one for machines."""
     _, tap = first_sync(demo.INVOICES)
-    account = tap.streams[stream].counts
+    account = tap.report.counts(stream)
     account.seconds = 0.2
-    entry = {"sync": times.rfc3339(NOW), **account.to_dict()}
+    entry = {
+        "sync": times.rfc3339(NOW),
+        "provider": stream.partition("_")[0],
+        "account": "default",
+        **account.to_dict(),
+    }
     return f"```text\n{stream} {account.sentence()}\nLEDGER: {json.dumps(entry)}\n```"

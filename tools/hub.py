@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from tap_invoices.airbyte.spec import label
+from tap_invoices.config.settings import holds_secrets
 from tap_invoices.providers import PROVIDERS
 from tools.tables import name_of
 
@@ -96,8 +97,8 @@ def _setting(name: str, schema: Mapping[str, Any], title: str) -> dict[str, Any]
     setting: dict[str, Any] = {"description": schema["description"], "label": title, "name": name}
     if options := schema.get("enum"):
         setting |= {"kind": "options", "options": [{"label": label(value), "value": value} for value in options]}
-    elif schema.get("secret"):
-        setting |= {"kind": "object" if "object" in _types(schema) else "password", "sensitive": True}
+    elif holds_secrets(schema):
+        setting |= {"kind": {"string": "password"}.get(kind := _types(schema)[0], kind), "sensitive": True}
     else:
         setting["kind"] = _KINDS.get(last) or {"number": "integer"}.get(_types(schema)[0], _types(schema)[0])
     # A nested default would turn its provider's object on, for whoever sets nothing of it.

@@ -15,7 +15,6 @@ from tap_invoices.airbyte.messages import Output, SourceError
 from tap_invoices.airbyte.read import Reader
 from tap_invoices.airbyte.spec import connection_specification, tap_config
 from tap_invoices.airbyte.stop import Stop
-from tap_invoices.config import settings
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams.writer import READER_LEFT, discard_stdout
 
@@ -62,7 +61,7 @@ def _run(options: argparse.Namespace, output: Output, stop: Stop) -> int:
         raise SourceError(msg)
     if options.command == "check":
         return _check(given, output, stop)
-    config = tap_config(given, settings.json_schema(PROVIDERS))
+    config = tap_config(given, PROVIDERS)
     if options.command == "discover":
         streams = [catalog.airbyte_stream(entry) for entry in _discover(config, output, stop)["streams"]]
         output.write("CATALOG", "catalog", {"streams": streams})
@@ -74,7 +73,7 @@ def _run(options: argparse.Namespace, output: Output, stop: Stop) -> int:
 
 def _check(given: dict[str, Any], output: Output, stop: Stop) -> int:
     try:
-        tap = TapProcess(tap_config(given, settings.json_schema(PROVIDERS)), output, stop)
+        tap = TapProcess(tap_config(given, PROVIDERS), output, stop)
         with tap.run("--test") as lines:
             lines.read()
         stop.heed()

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 _ABBREVIATIONS = ("api", "ca", "http", "id", "uri", "url")
 _KEYWORDS = ("description", "default", "enum", "minimum", "exclusiveMinimum", "maximum", "pattern")
+_JSON = {"object": "a JSON object", "array": "a JSON array"}
 _SINGER_ONLY = ("emit_activate_version_messages",)
+_NOT_HERE = ("only_accounts", "shard", "accounts_url")
+"""What a connection has other ways for: it has one process, and Airbyte keeps its settings."""
 
 
 def connection_specification(providers: Iterable[Provider]) -> dict[str, Any]:
@@ -23,27 +26,33 @@ def connection_specification(providers: Iterable[Provider]) -> dict[str, Any]:
     providers = tuple(providers)
     schema = _adapt(settings.json_schema(providers))
     properties: dict[str, Any] = schema["properties"]
-    for name in _SINGER_ONLY:
-        del properties[name]
+    for name in (*_SINGER_ONLY, *_NOT_HERE):
+        properties.pop(name, None)
     for provider in providers:
         block = properties[provider.name]
         block["title"] = provider.title
-        block["required"] = [setting.name for setting in provider.settings if setting.required]
+        for name in _hidden(provider):
+            block["properties"].pop(name, None)
     names = [provider.name for provider in providers]
     in_order = {name: properties[name] for name in (*names, *(name for name in properties if name not in names))}
     schema["properties"] = {name: {**value, "order": order} for order, (name, value) in enumerate(in_order.items())}
     return {"$schema": DRAFT_07, "title": "Invoices", **schema}
 
 
+def _hidden(provider: Provider) -> set[str]:
+    """Return the settings of a provider that Airbyte's form does not have."""
+    return {*_NOT_HERE, *(form for setting in provider.settings for form in setting.forms[1:])}
+
+
 def _adapt(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Take nulls out, mark secrets, and have open objects written as text: no form can show or hide them."""
+    """Take nulls out, mark secrets, and have lists and open objects written as text: no form can show or hide them."""
     kind = _without_null(schema["type"])
-    is_open = kind == "object" and not schema.get("properties")
+    is_open = kind == "array" or (kind == "object" and not schema.get("properties"))
     adapted: dict[str, Any] = {"type": "string" if is_open else kind}
     adapted |= {keyword: schema[keyword] for keyword in _KEYWORDS if keyword in schema}
     if is_open:
-        adapted["description"] = f"{schema['description'].removesuffix('.')}, as a JSON object."
-    if schema.get("secret"):
+        adapted["description"] = f"{schema['description'].removesuffix('.')}, as {_JSON[kind]}."
+    if schema.get("secret") or (is_open and settings.holds_secrets(schema)):
         adapted["airbyte_secret"] = True
     if not is_open and kind == "object":
         adapted["properties"] = {
@@ -62,29 +71,44 @@ def _without_null(types: str | list[str]) -> str:
     return types if isinstance(types, str) else next(kind for kind in types if kind != "null")
 
 
-def tap_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+def tap_config(config: Mapping[str, Any], providers: Iterable[Provider]) -> dict[str, Any]:
     """Return a connection's configuration as the tap takes it.
 
     Raises:
-        SourceError: If what should be a JSON object as text is not.
+        SourceError: If what should be JSON as text is not, or a setting is not for Airbyte.
     """
+    providers = tuple(providers)
+    adapted = _settings(config, settings.json_schema(providers))
+    refused = [f"`{name}`" for name in _NOT_HERE if adapted.get(name) is not None]
+    for provider in providers:
+        own = adapted.get(provider.name)
+        accounts = own.get("accounts") if isinstance(own, Mapping) else None
+        for given in (own, *(accounts or ())):
+            names = sorted(_hidden(provider) & given.keys()) if isinstance(given, Mapping) else ()
+            refused += [f"`{provider.name}.{'' if given is own else 'accounts: '}{name}`" for name in names]
+    if refused:
+        msg = f"{', '.join(dict.fromkeys(refused))} cannot be used in Airbyte, which keeps the settings itself"
+        raise SourceError(msg)
+    return adapted
+
+
+def _settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _to_setting(name, value, schema["properties"].get(name, {})) for name, value in config.items()}
 
 
 def _to_setting(name: str, value: Any, schema: Mapping[str, Any]) -> Any:
     if schema.get("properties") and isinstance(value, Mapping):
-        return tap_config(value, schema)
-    if "object" in schema.get("type", ()) and isinstance(value, str):
-        return _to_object(name, value)
-    return value
+        return _settings(value, schema)
+    kind = next((kind for kind in _JSON if kind in schema.get("type", ())), None)
+    return _from_json(name, value, kind) if kind and isinstance(value, str) else value
 
 
-def _to_object(name: str, text: str) -> dict[str, Any] | None:
+def _from_json(name: str, text: str, kind: str) -> dict[str, Any] | list[Any] | None:
     try:
         value = json.loads(text or "null")
     except ValueError:
         value = text
-    if isinstance(value, dict) or value is None:
+    if value is None or isinstance(value, {"object": dict, "array": list}[kind]):
         return value
-    msg = f"`{name}` must be a JSON object"
+    msg = f"`{name}` must be {_JSON[kind]}"
     raise SourceError(msg)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     import logging
 
     from tap_invoices.cli.probe import Probe
+    from tap_invoices.http.account import Account
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.services import Row
 
 _MOST_SKEW = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
+_AT_ONCE = 16
 
 
 class Verdict(NamedTuple):
@@ -35,23 +37,50 @@ class Verdict(NamedTuple):
     line: str
 
 
-def passes(probes: Sequence[Probe], streams: Sequence[InvoiceStream], logger: logging.Logger) -> bool:
-    """Try all selected streams, whose clients are probes, log what came, and tell whether all is well.
+Streams = Sequence["InvoiceStream"]
+Open = Callable[["Account"], tuple["Probe", Streams]]
 
-    Where documents are kept is opened and tried, and none is left there.
+
+def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logger) -> bool:
+    """Try all selected streams of all accounts, log what came, and tell whether all is well.
+
+    Where documents are kept is opened and tried, and none is left there. Of several accounts at a provider, only what
+    is wrong has lines, and at most one for each.
+
+    Args:
+        accounts: Which ones.
+        open_account: Returns a probe for an account, and its streams.
+        logger: Where the lines go.
     """
-    checks = [ProviderCheck(p, [stream for stream in streams if stream.provider == p.portal.name]) for p in probes]
-    pool, passed = Pool("check", len(checks)), True
-    for _, verdicts in pool.in_order(ProviderCheck.verdicts, checks):
-        for verdict in verdicts.result():
-            passed = passed and verdict.passed
+    is_crowd = len(accounts) > len({account.provider for account in accounts})
+    pool, failed = Pool("check", min(_AT_ONCE, len(accounts))), 0
+    for account, verdicts in pool.in_order(partial(_verdicts, open_account), accounts):
+        found = verdicts.result()
+        wrong = [verdict for verdict in found if not verdict.passed]
+        failed += bool(wrong)
+        if is_crowd and wrong:
+            logger.error("%s: %s", account, wrong[0].line)
+        for verdict in () if is_crowd else found:
             (logger.info if verdict.passed else logger.error)("%s", verdict.line)
     pool.close()
-    return passed
+    if is_crowd:
+        logger.info("%d of %d accounts: ok", len(accounts) - failed, len(accounts))
+    return not failed
 
 
-class ProviderCheck:
-    """Tries one provider.
+def _verdicts(open_account: Open, account: Account) -> list[Verdict]:
+    try:
+        probe, streams = open_account(account)
+    except FatalAPIError as error:
+        return [Verdict(passed=False, line=f"{account.provider}: {error}")]
+    try:
+        return AccountCheck(probe, streams).verdicts()
+    finally:
+        probe.close()
+
+
+class AccountCheck:
+    """Tries one account.
 
     Args:
         probe: Its client.

@@ -6,7 +6,6 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from io import TextIOBase
 from math import ceil
@@ -22,6 +21,7 @@ from tap_invoices.cli.logs import on_stderr
 from tap_invoices.counts import Outcome
 
 if TYPE_CHECKING:
+    from tap_invoices.cli.progress import Board
     from tap_invoices.counts import Counts
 
 _REFRESHES_PER_SECOND = 4
@@ -46,12 +46,13 @@ class LiveLines:
     """Shows the lines while it is entered; the last ones stay.
 
     Args:
-        lines: One for each stream.
+        board: Returns what there is to show now: title of a line → counts, and how many rows a page has.
     """
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, board: Board) -> None:
         self._console = Console(file=sys.stderr, highlight=False)
-        self._lines = lines
+        self._board = board
+        self._known: dict[str, Line] = {}
         self._stack = ExitStack()
         self._ended = False
 
@@ -78,43 +79,52 @@ class LiveLines:
         with suppress(OSError):  # a terminal that has gone is no reason to fail
             self._stack.close()
 
+    @property
+    def _lines(self) -> list[Line]:
+        """The lines of now; those that are still there go on."""
+        known = self._known
+        self._known = {
+            name: line if (line := known.get(name)) and line.is_of(counts) else Line(name, counts, page_size)
+            for name, (counts, page_size) in self._board().items()
+        }
+        return list(self._known.values())
+
     def _table(self) -> Table:
+        lines = self._lines
         width, height = self._console.size
         shown = {title: size for title, (size, from_width) in _COLUMNS.items() if width >= from_width}
         left = width - sum(size + _GAP for size in shown.values())
-        longest = max((len(line.name) for line in self._lines), default=0)
+        longest = max((len(line.name) for line in lines), default=0)
         name_width = max(_SHORTEST_NAME, min(longest, left - _STATE_WIDTH - _GAP))
         table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold", show_edge=False)
         table.add_column("stream", width=name_width, no_wrap=True)
         for title, size in shown.items():
             table.add_column(title, width=size, justify="right", no_wrap=True)
         table.add_column("", width=max(1, left - name_width - _GAP), no_wrap=True, overflow="ellipsis")
-        for line in self._lines if self._ended else self._fitting(height - 1):
+        for line in lines if self._ended else _fitting(lines, height - 1):
             cells = line.cells()
             table.add_row(_shortened(line.name, name_width), *(cells[title] for title in shown), line.state())
         return table
-
-    def _fitting(self, rows: int) -> list[Line]:
-        """Return as many lines as there is room for: those that are still to end go first."""
-        spare = len(self._lines) - max(1, rows)
-        ended = [line for line in self._lines if line.has_ended]
-        left_out = {line.name for line in ended[: max(0, spare)]}
-        return [line for line in self._lines if line.name not in left_out][: max(1, rows)]
 
 
 class Line:
     """What is told of one stream.
 
     Args:
+        name: Its title.
         counts: Its counts.
         page_size: How many rows a page has, if it comes in pages.
     """
 
-    def __init__(self, counts: Counts, page_size: int | None = None) -> None:
-        self.name = counts.stream
+    def __init__(self, name: str, counts: Counts, page_size: int | None = None) -> None:
+        self.name = name
         self._counts = counts
         self._page_size = page_size
         self._arrivals: deque[tuple[float, int]] = deque()
+
+    def is_of(self, counts: Counts) -> bool:
+        """Tell whether it shows these counts."""
+        return self._counts is counts
 
     @property
     def has_ended(self) -> bool:
@@ -165,6 +175,14 @@ class Line:
         if counts.read != counts.expected:
             return "reading"
         return "writing" if counts.emitted else "read, waits"
+
+
+def _fitting(lines: list[Line], rows: int) -> list[Line]:
+    """Return as many lines as there is room for: those that are still to end go first."""
+    spare = len(lines) - max(1, rows)
+    ended = [line for line in lines if line.has_ended]
+    left_out = {line.name for line in ended[: max(0, spare)]}
+    return [line for line in lines if line.name not in left_out][: max(1, rows)]
 
 
 def _shortened(name: str, width: int) -> str:

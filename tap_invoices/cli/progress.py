@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tap_invoices.counts import Counts
 
+Board = Callable[[], Mapping[str, tuple["Counts", int | None]]]
 
-def shown(counts: Mapping[str, Counts], page_sizes: Mapping[str, int]) -> AbstractContextManager[object]:
+
+def shown(board: Board) -> AbstractContextManager[object]:
     """Return what shows a line for each stream while it is entered; elsewhere there are the logs alone.
 
     Args:
-        counts: By the stream's name.
-        page_sizes: Of the streams that come in pages.
+        board: Returns what there is to show now: title of a line → counts, and how many rows a page has.
     """
     if not _is_wanted():
         return nullcontext()
-    from tap_invoices.cli.live import Line, LiveLines  # noqa: PLC0415  (needs an extra)
+    from tap_invoices.cli.live import LiveLines  # noqa: PLC0415  (needs an extra)
 
-    return LiveLines([Line(each, page_sizes.get(name)) for name, each in counts.items()])
+    return LiveLines(board)
 
 
 def _is_wanted() -> bool:

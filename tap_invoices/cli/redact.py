@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import quote, quote_plus
@@ -18,6 +19,7 @@ class Keeper(Protocol):
 
 
 _KEEPERS: WeakSet[Keeper] = WeakSet()
+_LOCK = threading.Lock()
 
 _MASK = "***"
 _SHORTEST = 3
@@ -37,7 +39,9 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the formatted record without secrets."""
-        return mask(self._formatter.format(record), {secret for keeper in _KEEPERS for secret in keeper.secrets()})
+        with _LOCK:
+            keepers = list(_KEEPERS)
+        return mask(self._formatter.format(record), {secret for keeper in keepers for secret in keeper.secrets()})
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
@@ -55,9 +59,15 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def keep(keeper: Keeper) -> None:
+    """Mask a keeper's secrets too, for as long as it lives."""
+    with _LOCK:
+        _KEEPERS.add(keeper)
+
+
 def guard(keeper: Keeper) -> None:
     """Mask a keeper's secrets on every handler there is; a filter on a logger would miss its children's records."""
-    _KEEPERS.add(keeper)
+    keep(keeper)
     loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
     for logger in loggers:
         for handler in getattr(logger, "handlers", ()):

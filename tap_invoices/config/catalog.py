@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tap_invoices.providers.base import Provider
     from tap_invoices.streams.base import InvoiceStream
 
+_DOCUMENTS_WANTED = (
+    "The catalog selects {}, and PDFs need `documents` in the settings: set `documents.mode` to inline, or to files "
+    "with a `documents.url`, or deselect them."
+)
 _METHODS = (None, "FULL_TABLE", "INCREMENTAL")
 
 
@@ -69,6 +73,18 @@ def missing(catalog: Catalog, config: Mapping[str, Any], providers: Iterable[Pro
                 f"the catalog selects {names}, which are not read: no required setting of `{provider.name}` is given"
             )
     return errors, warnings
+
+
+def refuse_documents(catalog: Catalog | None, left_out: Iterable[str]) -> None:
+    """Refuse a catalog that selects documents, where the settings do not say how they are kept.
+
+    Raises:
+        ConfigValidationError: If it does.
+    """
+    chosen = set(selected_names(catalog)) if catalog else set()
+    if names := [name for name in left_out if name in chosen]:
+        msg = "The catalog selects documents, and the settings do not say where they go"
+        raise ConfigValidationError(msg, errors=[_DOCUMENTS_WANTED.format(", ".join(names))])
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tap_invoices.config.shape import Faults
     from tap_invoices.providers.base import Provider
 
+_Paths = list[tuple[str, Mapping[str, Any]]]
+"""Where each account stands, and what is said of it there."""
 _OWN = ("accounts", "accounts_url", "account")
 """Settings of a provider's object that are no account's."""
 
@@ -67,42 +69,37 @@ class Entry:
 def read(
     schema: Mapping[str, Any], config: Mapping[str, Any], providers: Iterable[Provider]
 ) -> tuple[list[Entry], Faults]:
-    """Return the accounts that the settings name, and path → line for what cannot be read or is not of its type.
+    """Return the accounts of providers that are on, and path → line for what of their files is not good.
 
     The settings must be of the types that the schema says.
     """
     found: list[Entry] = []
     faults: Faults = {}
     for provider in providers:
-        if not provider.is_configured(config):
-            continue
-        given = config[provider.name]
+        given = config.get(provider.name) or {}
         shared = {name: value for name, value in given.items() if name not in _OWN}
-        if "accounts" in given or "accounts_url" in given:
-            listed = list(_listed(provider, given.get("accounts") or ()))
+        if "accounts" in given:
+            listed = _listed(provider, given["accounts"])
+        elif "accounts_url" in given:
             item = schema["properties"][provider.name]["properties"]["accounts"]["items"]
-            filed, wrong = _filed(provider, given.get("accounts_url"), item)
+            listed, wrong = _filed(provider, given["accounts_url"], item)
             faults |= wrong
-            found += [
-                Entry(provider, path, entry, shared, entry.get("name") or "") for path, entry in (*listed, *filed)
-            ]
         else:
-            found.append(Entry(provider, provider.name, {}, shared, given.get("account") or ONLY_ACCOUNT))
+            listed = [(provider.name, {"name": given.get("account") or ONLY_ACCOUNT})]
+        found += [Entry(provider, path, entry, shared, entry.get("name") or "") for path, entry in listed]
     return found, faults
 
 
-def _listed(provider: Provider, accounts: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, entry in enumerate(accounts):
-        if isinstance(entry, Mapping):
-            yield f"{provider.name}.accounts[{number}]", entry
+def _listed(provider: Provider, accounts: Iterable[Any]) -> _Paths:
+    return [
+        (f"{provider.name}.accounts[{number}]", entry)
+        for number, entry in enumerate(accounts)
+        if isinstance(entry, Mapping)
+    ]
 
 
-def _filed(
-    provider: Provider, url: str | None, schema: Mapping[str, Any]
-) -> tuple[list[tuple[str, Mapping[str, Any]]], Faults]:
+def _filed(provider: Provider, url: str, schema: Mapping[str, Any]) -> tuple[_Paths, Faults]:
     """Return the accounts of a file, each with its line."""
-    if not url:
-        return [], {}
     path = f"{provider.name}.accounts_url"
     faults: Faults = {}
     found = []

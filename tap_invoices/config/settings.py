@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -163,3 +163,10 @@ def _for_one(provider: Provider) -> Iterator[Setting]:
         lookback = f" ({provider.lookback_days} unless set)" if shared.name == "lookback_days" else ""
         description = f"{shared.description.removesuffix('.')}{lookback}, for {provider.title} alone."
         yield replace(shared, description=description, default=None)
+
+
+def holds_secrets(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a setting is secret, or anything in it."""
+    return bool(schema.get("secret")) or any(
+        holds_secrets(inner) for inner in (*schema.get("properties", {}).values(), schema.get("items")) if inner
+    )

@@ -38,10 +38,8 @@ def without(faulty: Container[str], value: Any, path: str = "") -> Any:
         paths = {name: below(path, name) for name in value}
         return {name: without(faulty, item, paths[name]) for name, item in value.items() if paths[name] not in faulty}
     if isinstance(value, list):
-        paths = [below(path, number) for number in range(len(value))]
-        return [
-            None if full in faulty else without(faulty, item, full) for full, item in zip(paths, value, strict=True)
-        ]
+        items = [(below(path, number), item) for number, item in enumerate(value)]
+        return [None if full in faulty else without(faulty, item, full) for full, item in items]
     return value
 
 

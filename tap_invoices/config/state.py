@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_invoices.streams.bookmark import VERSION, normalise
+from tap_invoices.streams.bookmark import STATE_VERSION, VERSION, normalise
 from tap_invoices.streams.schemas import own_schema
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def read_state(given: Any, streams: Iterable[type[InvoiceStream]]) -> dict[str, 
     """Return a state without its wrappings; bookmarks of streams that the tap does not know stay as they are.
 
     Raises:
-        ConfigValidationError: If it is no state, or a bookmark in it is of another form or from a later version.
+        ConfigValidationError: If it is no state, or holds for a stream what is of another form or a later version.
     """
     state = _unwrapped(given)
     bookmarks = state.get("bookmarks", {} if not state else None) if isinstance(state, Mapping) else None
@@ -54,12 +54,28 @@ def _is_bookmark(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(value.get(name) or {}, Mapping) for name in objects)
 
 
-def _faults(bookmark: Mapping[str, Any], stream: type[InvoiceStream] | None) -> Iterator[str]:
+def _faults(entry: Mapping[str, Any], stream: type[InvoiceStream] | None) -> Iterator[str]:
+    """Yield what is wrong with what the state holds for a stream; of a stream that is not known, it stays as it is."""
+    accounts, version = entry.get("accounts"), entry.get("version", 0)
+    if isinstance(version, int) and version > STATE_VERSION:
+        yield f"has version {version}; this tap knows up to {STATE_VERSION}: upgrade it"
+    elif stream is None or not entry:
+        return
+    elif accounts is None:
+        yield "is one of before accounts, which this tap does not take over: sync again without it, or with `accounts`"
+    elif not isinstance(accounts, Mapping) or not all(_is_bookmark(each) for each in accounts.values()):
+        yield "is not one that this tap has written: `accounts` holds an object for each account"
+    else:
+        for account, bookmark in accounts.items():
+            yield from (f"({account}) {fault}" for fault in _faults_of_bookmark(bookmark, stream))
+
+
+def _faults_of_bookmark(bookmark: Mapping[str, Any], stream: type[InvoiceStream]) -> Iterator[str]:
     version = bookmark.get("version", VERSION)
     if version not in range(VERSION + 1):
         yield f"has version {version}; this tap knows up to {VERSION}: upgrade it"
-    elif stream and (key := stream.replication_key):
-        yield from _faults_of_values(bookmark, key, own_schema(str(stream.name))["properties"][key])
+    elif key := stream.replication_key:
+        yield from _faults_of_values(bookmark, key, own_schema(str(stream.name))["properties"][key])  # type: ignore[misc]
         if not stream.understands(bookmark):
             yield "is not one that this tap has written: what stands beside its bookmark has another form"
 

@@ -75,6 +75,13 @@ def effective(provider: Provider, config: Mapping[str, Any], own: Mapping[str, A
     return {**defaults, **given}
 
 
+def without_accounts(providers: Iterable[Provider], config: Mapping[str, Any]) -> Config:
+    """Return settings without the lists of accounts."""
+    given = {provider.name: config[provider.name] for provider in providers if config.get(provider.name)}
+    shared = {name: {n: v for n, v in own.items() if n != "accounts"} for name, own in given.items()}
+    return {**config, **shared}
+
+
 def secrets(schema: Mapping[str, Any], config: Any) -> list[str]:
     """Return the values that must never show, at any depth of a secret setting."""
     if schema.get("secret"):

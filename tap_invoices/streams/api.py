@@ -66,6 +66,11 @@ class ApiStream(RESTStream[Any], ABC):
         return self.client.config
 
     @property
+    def page_size(self) -> int | None:
+        """How many rows its pages have, if it has pages."""
+        return None
+
+    @property
     @override
     def url_base(self) -> str:
         return str(self.settings["api_url"]).rstrip("/")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tap_invoices.streams.services import Batch, Row, Services
 
+
 class InvoiceStream(EndingStream, ABC):
     """A stream of one provider."""
 
@@ -117,7 +118,9 @@ class InvoiceStream(EndingStream, ABC):
         self.bookmark.settle(batch.failed, batch.settled)
         self.bookmark.checkpoint(batch.floor)
         self.state_manager.is_flushed = False
-        if self.services.writer.is_state_due() and not self.config.get("batch_config"):  # their rows wait for their file
+        if self.services.writer.is_state_due() and not self.config.get(
+            "batch_config"
+        ):  # their rows wait for their file
             self._write_state_message()
             if self._is_progress_due():
                 self.logger.info("%s so far: %s", self.name, self.counts.progress())

@@ -14,8 +14,8 @@ from tap_invoices.paging.keys import KeySet
 from tap_invoices.records.decode import decode
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import is_key
-from tap_invoices.streams.services import Batch, Row
 from tap_invoices.streams.schemas import own_schema
+from tap_invoices.streams.services import Batch, Row
 
 if TYPE_CHECKING:
     import requests
@@ -68,7 +68,9 @@ class DetailStream(SingleStream):
     def _may_be(self, row: Row, due: Pending) -> bool:
         """Tell whether a row is of an invoice, and does not say that it is another one than was asked for."""
         own_id = row.get(self.parent_key)
-        return not row.keys().isdisjoint(own_schema(self.name)["properties"]) and (not is_key(own_id) or str(own_id) == due.id)
+        return not row.keys().isdisjoint(own_schema(self.name)["properties"]) and (
+            not is_key(own_id) or str(own_id) == due.id
+        )
 
     @override
     def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterable[Batch]:

@@ -57,7 +57,7 @@ class DocumentStream(SingleStream, ABC):
     is_asked_by_number: ClassVar[bool] = True
     """Whether the id that is asked for is the number on the invoice, which its XML must then have."""
 
-    def __init__(self, tap: Tap, services: Services, parent: InvoiceStream | None = None) -> None:
+    def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services, parent)
         self.xml = EmbeddedXml()
 
@@ -149,7 +149,9 @@ class DocumentStream(SingleStream, ABC):
         documents = self.config["documents"]
         if documents["mode"] == "inline":
             return InlineStore()
-        return FileStore(documents["url"], f"{self.name}/{self.services.account}", documents.get("storage_options") or {})
+        return FileStore(
+            documents["url"], f"{self.name}/{self.services.account}", documents.get("storage_options") or {}
+        )
 
     @override
     def read_batches(self) -> Iterator[Batch]:

@@ -16,6 +16,7 @@ from tap_invoices.streams import storage
 
 if TYPE_CHECKING:
     from tap_invoices.counts import Counts
+    from tap_invoices.http.account import Account
 
 _APPENDING = (None, "file", "local", "memory", "sftp", "ssh", "smb", "hdfs")
 """File systems that add to a file without touching what it holds."""
@@ -26,28 +27,26 @@ class LedgerError(Exception):
 
 
 class Ledger:
-    """Tells each stream's account to the log, and to a file for auditors if there is one.
+    """Tells each stream's counts to the log, and to a file for auditors if there is one.
 
     Args:
-        logger: For the human line and the structured one.
         url: File, as any fsspec URL; None for none.
     """
 
-    def __init__(self, logger: logging.Logger, url: str | None) -> None:
-        self._logger = logger
+    def __init__(self, url: str | None) -> None:
         self._url = url
         self._sync = times.rfc3339(datetime.now(UTC).replace(microsecond=0))
 
-    def close(self, account: Counts) -> None:
-        """Write a finished account.
+    def close(self, counts: Counts, account: Account, logger: logging.Logger) -> None:
+        """Write the counts of a stream that has ended.
 
         Raises:
-            LedgerError: If the file cannot be written; the log has the account all the same.
+            LedgerError: If the file cannot be written; the log has the counts all the same.
         """
-        entry = {"sync": self._sync, **account.to_dict()}
+        entry = {"sync": self._sync, "provider": account.provider, "account": account.name, **counts.to_dict()}
         line = json.dumps(entry)
-        self._logger.info("%s %s", account.stream, account.sentence())
-        self._logger.info("LEDGER: %s", line, extra={"ledger": entry})
+        logger.info("%s %s", counts.stream, counts.sentence())
+        logger.info("LEDGER: %s", line, extra={"ledger": entry})
         if self._url:
             self._append(self._url, line)
 

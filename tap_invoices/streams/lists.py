@@ -220,6 +220,11 @@ class ListStream(InvoiceStream):
 class PagedListStream(PagedStream, ListStream):
     """A list that comes in pages."""
 
+    @property
+    @override
+    def page_size(self) -> int | None:
+        return self.settings.get("page_size")
+
     @override
     def read_list(self) -> Iterator[Page]:
         return self.read_pages()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import traceback
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from singer_sdk.mapper import CustomStreamMap, PluginMapper
+from singer_sdk.mapper import CustomStreamMap, PluginMapper, SameRecordTransform
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+
+    from singer_sdk.singerlib import Catalog
 
 _MOST_ZEROS = 400
 """More than any amount has; ``1E+999999999`` would take a gigabyte."""
@@ -25,6 +32,19 @@ def text(value: Any) -> str | None:
     if isinstance(value, Decimal) and abs(value.adjusted()) <= _MOST_ZEROS:
         return f"{value:f}"
     return None if value is None else str(value)
+
+
+def are_shareable(mapper: PluginMapper) -> bool:
+    """Tell whether several threads may use the maps: a map of the user's holds the record that it works on."""
+    return all(isinstance(each, SameRecordTransform) for maps in mapper.stream_maps.values() for each in maps)
+
+
+def new_mapper(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logger) -> PluginMapper:
+    """Return the maps once more, for a thread of their own."""
+    mapper = PluginMapper(copy.deepcopy(dict(config)), logger)  # which takes its default out of what it is given
+    mapper.register_raw_streams_from_catalog(catalog)
+    keep_amounts_exact(mapper)
+    return mapper
 
 
 class MapError(Exception):

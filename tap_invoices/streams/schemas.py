@@ -1,4 +1,4 @@
-"""The JSON schemas: beside the package in a wheel, at the root of a checkout; and the field that says whose a row is."""
+"""The JSON schemas, which lie beside the package or at the checkout's root, and the field that says whose a row is."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
 
 class LastStateWriter(StateWriter):
-    """Writes a state if it is another one, and again, though it is the same, where something came after it: some targets forget it then.
+    """Writes a state if it is another one, or if something came after the last: some targets forget it then.
 
     Args:
         writer: What writes the messages.

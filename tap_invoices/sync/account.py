@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,8 +16,6 @@ from tap_invoices.sync.output import AccountWriter, HandOver
 from tap_invoices.sync.reader import AccountReader
 
 if TYPE_CHECKING:
-    import logging
-
     from singer_sdk.mapper import PluginMapper
 
     from tap_invoices.http.account import Account
@@ -32,14 +31,10 @@ class Front:
     Args:
         tables: The streams that stand for all accounts, by name: what is selected, and how each is replicated.
         config: The tap's settings for all accounts.
-        mapper: The stream maps; an account has its own where one thread alone may use them.
-        logger: Where an account tells what happens.
     """
 
     tables: Mapping[str, InvoiceStream]
     config: Mapping[str, Any]
-    mapper: PluginMapper
-    logger: logging.Logger
 
 
 class AccountTap(Tap):
@@ -49,6 +44,8 @@ class AccountTap(Tap):
         account: Which one.
         client: Asks the provider.
         front: What it shares with others.
+        mapper: The stream maps; its own, where one thread alone may use them.
+        logger: Where it tells what happens.
         writer: Takes what it emits.
         close: Takes each stream's counts at its end.
         bookmarks: Where its streams begin, which are written to.
@@ -57,6 +54,7 @@ class AccountTap(Tap):
     name = "tap-invoices"
     config_jsonschema: ClassVar[dict[str, Any]] = {"properties": {}}
     message_writer: AccountWriter
+    logger: logging.Logger = logging.getLogger(name)  # the SDK has one for all taps of a class
 
     def __init__(  # noqa: PLR0913  (each by its name)
         self,
@@ -64,13 +62,15 @@ class AccountTap(Tap):
         *,
         client: Client,
         front: Front,
+        mapper: PluginMapper,
+        logger: logging.Logger,
         writer: AccountWriter,
         close: Close,
         bookmarks: dict[str, Any],
     ) -> None:
         self.account = account
         self.client = client
-        self.logger = front.logger
+        self.logger = logger
         self._tables = [table for table in front.tables.values() if table.provider == account.provider]
         self._services = Services(account.name, client, self._read, writer, close)
         self._reader: AccountReader | None = None
@@ -81,7 +81,7 @@ class AccountTap(Tap):
             setup_mapper=False,
             message_writer=writer,
         )
-        self._mapper = front.mapper
+        self._mapper = mapper
         self._state_writer = HandOver(writer)
         writer.bookmarks = self.state.get("bookmarks", {})
 
@@ -113,6 +113,10 @@ class AccountTap(Tap):
             self._reader = AccountReader(list(self.streams.values()))
             self._reader.start()
         return self._reader.read(name)
+
+    def secrets(self) -> set[str]:
+        """Return what must never show: its secret settings, and tokens minted on the way."""
+        return {str(self.client.config[name]) for name in self.account.secrets} | self.client.secrets
 
     @override
     def _setup_signal_handlers(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from singer_sdk.helpers._state import StateWriter
 from typing_extensions import override
@@ -31,6 +32,13 @@ _PATIENCE = 1.0
 Bookmarks = Mapping[str, Mapping[str, Any]]
 
 
+class End(Protocol):
+    """Ends the tap, and does not return."""
+
+    def __call__(self, *, is_told: bool) -> None:
+        """End it; tell whether the state could be written."""
+
+
 class Output:
     """Takes each account's lines and bookmarks, and tells the state of all.
 
@@ -53,6 +61,13 @@ class Output:
         """Tell whether it is time to tell a state."""
         return time.monotonic() > self._due_at
 
+    def bookmarks_of(self, account: Account, streams: Iterable[str]) -> dict[str, Any]:
+        """Return a copy of an account's bookmarks, by stream."""
+        with self._lock:
+            entries = self._state.get("bookmarks", {})
+            found = {name: entries.get(name, {}).get("accounts", {}).get(account.name) for name in streams}
+            return {name: copy.deepcopy(bookmark) for name, bookmark in found.items() if bookmark}
+
     def take(self, account: Account, lines: list[bytes], bookmarks: Bookmarks) -> None:
         """Write an account's lines, and keep the bookmarks that these lines bear out."""
         with self._turn():
@@ -68,22 +83,22 @@ class Output:
         with self._turn():
             self._write_state()
 
-    def stop(self, then: Callable[[], None]) -> None:
-        """Write the state between two lines, and do what ends the tap, which must not return.
+    def stop(self, then: End) -> None:
+        """Write the state between two lines, and do what ends the tap.
 
         Where the lines that are being written do not get away within a moment, no state can be told.
         """
 
         def last_words() -> None:
             self._write_state()
-            then()
+            then(is_told=True)
 
         if self._lock.acquire(timeout=_PATIENCE):  # and nobody gets it back: nothing may be written any more
             last_words()
         elif self._holder == threading.get_ident():
             self._then = last_words
         else:
-            then()
+            then(is_told=False)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -91,8 +106,7 @@ class Output:
         with self._lock:
             self._holder = threading.get_ident()
             try:
-                if self._ended is not None:
-                    raise self._ended
+                self._check()
                 yield
             except BaseException as error:
                 self._ended = error
@@ -101,6 +115,10 @@ class Output:
                 self._holder = None
             if self._then:
                 self._then()
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise self._ended
 
     def _keep(self, account: Account, bookmarks: Bookmarks) -> None:
         for stream, bookmark in bookmarks.items():

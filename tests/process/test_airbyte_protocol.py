@@ -149,7 +149,8 @@ def test_spec_marks_each_secret_and_nothing_else():
         return marked.union(*(secrets(value, f"{path}.{name}") for name, value in schema.get("properties", {}).items()))
 
     specification = connection_specification(PROVIDERS)
-    assert secrets(specification) == secrets(json_schema(PROVIDERS))
+    lists = {f".{provider.name}.accounts" for provider in PROVIDERS}
+    assert secrets(specification) == secrets(json_schema(PROVIDERS)) | lists
     assert ".covage.password" in secrets(specification)
     assert ".documents.storage_options" in secrets(specification)
 
@@ -159,17 +160,51 @@ def test_spec_accepts_the_settings_that_work(box):
     good = settings(box, documents={"mode": "files", "url": "s3://bucket", "storage_options": '{"key": "x"}'})
     assert list(validator.iter_errors(good)) == []
     del good["covage"]["password"]
-    assert [error.message for error in validator.iter_errors(good)] == ["'password' is a required property"]
+    good["covage"]["accounts"] = '[{"name": "acme", "password": "x"}]'
+    assert list(validator.iter_errors(good)) == []
+
+
+def test_accounts_are_one_secret_text_and_what_airbyte_keeps_itself_is_hidden():
+    properties = connection_specification(PROVIDERS)["properties"]
+    own = properties["ibana"]["properties"]
+    assert (own["accounts"]["type"], own["accounts"]["airbyte_secret"]) == ("string", True)
+    assert own["accounts"]["description"].endswith("as a JSON array.")
+    assert {"account", "token"} < own.keys()
+    assert not {"token_env", "token_file", "accounts_url"} & own.keys()
+    assert not {"only_accounts", "shard"} & properties.keys()
+
+
+def test_accounts_as_text_become_a_list():
+    given = {"ibana": {"accounts": '[{"name": "acme", "token": "x"}]'}}
+    assert tap_config(given, PROVIDERS) == {"ibana": {"accounts": [{"name": "acme", "token": "x"}]}}
+    with pytest.raises(SourceError, match="`accounts` must be a JSON array"):
+        tap_config({"ibana": {"accounts": "{}"}}, PROVIDERS)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"shard": "0/2"}, "`shard`"),
+        ({"only_accounts": ["acme"]}, "`only_accounts`"),
+        ({"ibana": {"accounts_url": "file:///x"}}, "`ibana.accounts_url`"),
+        ({"ibana": {"token_file": "/run/x"}}, "`ibana.token_file`"),
+        ({"ibana": {"accounts": '[{"name": "acme", "token_env": "X"}]'}}, "`ibana.accounts: token_env`"),
+    ],
+)
+def test_what_is_hidden_is_refused_by_name(given, name):
+    with pytest.raises(SourceError, match=name):
+        tap_config(given, PROVIDERS)
 
 
 def test_open_objects_are_given_as_text():
-    schema = json_schema(PROVIDERS)
     given = {"documents": {"mode": "files", "storage_options": '{"key": "x"}'}}
-    assert tap_config(given, schema) == {"documents": {"mode": "files", "storage_options": {"key": "x"}}}
+    assert tap_config(given, PROVIDERS) == {"documents": {"mode": "files", "storage_options": {"key": "x"}}}
     for empty in ("", "null"):
-        assert tap_config({"documents": {"storage_options": empty}}, schema) == {"documents": {"storage_options": None}}
+        assert tap_config({"documents": {"storage_options": empty}}, PROVIDERS) == {
+            "documents": {"storage_options": None}
+        }
     with pytest.raises(SourceError, match="storage_options"):
-        tap_config({"documents": {"storage_options": "key=x"}}, schema)
+        tap_config({"documents": {"storage_options": "key=x"}}, PROVIDERS)
 
 
 # check

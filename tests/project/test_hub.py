@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import yaml
 
+from tap_invoices.providers import PROVIDERS
 from tests.support.run import ROOT, environment
 from tests.support.targets import MELTANO
 from tests.sync.test_every_stream import BY_DEFAULT
@@ -46,9 +47,11 @@ def test_secrets_are_sensitive_and_nothing_else_is(definition):
         "i3dnet.token",
         "ibana.token",
         "matas.token",
+        *(f"{provider.name}.accounts" for provider in PROVIDERS),
     }
     kinds = {name: setting["kind"] for name, setting in by_name(definition["settings"]).items()}
-    assert {name for name in sensitive if kinds[name] != "password"} == {"documents.storage_options"}
+    assert {name for name in sensitive if kinds[name] == "object"} == {"documents.storage_options"}
+    assert {kinds[f"{provider.name}.accounts"] for provider in PROVIDERS} == {"array"}
     assert "password" not in {kinds[name] for name in kinds.keys() - sensitive}
 
 

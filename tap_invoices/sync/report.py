@@ -1,0 +1,167 @@
+"""What came of each account: to the log, to the ledger, and to the summary at the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from tap_invoices.counts import Counts, Doubling, Outcome
+from tap_invoices.streams.ledger import Ledger, LedgerError
+
+if TYPE_CHECKING:
+    from tap_invoices.http.account import Account
+
+_TOLD = 20
+"""So many accounts that are not whole are told by name."""
+
+
+class Report:
+    """Takes each stream's counts at its end, and tells at the end of the run which accounts are not whole.
+
+    With several accounts at a provider, each account's own lines are at DEBUG: the ledger is the full record.
+
+    Args:
+        accounts: All accounts of the run.
+        logger: The tap's.
+        ledger: Where counts are kept.
+    """
+
+    def __init__(self, accounts: Sequence[Account], logger: logging.Logger, ledger: Ledger) -> None:
+        self.is_crowd = len(accounts) > len({account.provider for account in accounts})
+        self.failures: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        """Account → stream → why it is not whole."""
+        self._accounts = len(accounts)
+        self._logger = logger
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._shown: dict[str, tuple[Counts, int | None]] = {}
+        self._ended = 0
+        self._told = 0
+        self._is_progress_due = Doubling()
+
+    def watch(self, account: Account, streams: Mapping[str, tuple[Counts, int | None]]) -> None:
+        """Show the counts of an account's streams from now on, each with how many rows its pages have."""
+        with self._lock:
+            self._shown.update({self._title(account, name): each for name, each in streams.items()})
+
+    def board(self) -> dict[str, tuple[Counts, int | None]]:
+        """Return what there is to show."""
+        with self._lock:
+            return dict(self._shown)
+
+    def counts(self, stream: str) -> Counts:
+        """Return the counts of a stream, where there is one account at each provider."""
+        return self._shown[stream][0]
+
+    def _title(self, account: Account, stream: str) -> str:
+        return f"{account.name} {stream}" if self.is_crowd else stream
+
+    def logger_of(self, account: Account) -> Any:
+        """Return where an account tells what happens."""
+        return AccountLogger(self._logger, account) if self.is_crowd else self._logger
+
+    def close(
+        self,
+        account: Account,
+        counts: Counts,
+        outcome: Outcome,
+        failure: str | None = None,
+        failure_type: str = "system",
+    ) -> None:
+        """Write a stream's counts down, and remember its failure for the end."""
+        counts.end(outcome)
+        logger = self.logger_of(account)
+        if failure:
+            extra = {"stream_name": counts.stream, "failure_type": failure_type}
+            logger.error("%s: %s", counts.stream, failure, extra=extra)
+        with self._lock:
+            if failure:
+                self.failures[str(account)][counts.stream] = failure
+            try:
+                self._ledger.close(counts, account, logger)
+            except LedgerError as error:
+                self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
+                self.failures[str(account)].setdefault(counts.stream, str(error))
+
+    def fail(self, account: Account, streams: Iterable[str], reason: str) -> None:
+        """Take note of an account that could not even begin."""
+        for stream in streams:
+            self.close(account, Counts(stream), Outcome.FAILED, reason, "config")
+
+    def log_end(self, account: Account) -> None:
+        """Tell of an account that has ended, where there are several: if it is not whole, and now and then how many."""
+        if not self.is_crowd:
+            return
+        self._ended += 1
+        with self._lock:
+            self._shown = {
+                title: each for title, each in self._shown.items() if not title.startswith(f"{account.name} ")
+            }
+        failures = self.failures.get(str(account))
+        if failures and self._told < _TOLD:
+            self._told += 1
+            stream, reason = next(iter(failures.items()))
+            more = f", and {len(failures) - 1} more of its streams" if len(failures) > 1 else ""
+            self._logger.error("%s is not whole: %s: %s%s", account, stream, reason, more)
+        if self._is_progress_due():
+            self._logger.info("%d of %d accounts have ended", self._ended, self._accounts)
+
+    def summarise(self, streams: int) -> bool:
+        """Tell what is not whole, and whether all is."""
+        if self.failures and self.is_crowd:
+            self._logger.error(
+                "%d of %d accounts are whole; %d are not, and their bookmarks stay: %s",
+                self._accounts - len(self.failures),
+                self._accounts,
+                len(self.failures),
+                "; ".join(self._reasons()),
+            )
+        elif self.failures:
+            found = {stream: reason for each in self.failures.values() for stream, reason in each.items()}
+            self._logger.error(
+                "%d of %d streams are not whole, and their bookmarks stay: %s",
+                len(found),
+                streams,
+                "; ".join(f"{name} ({reason})" for name, reason in found.items()),
+            )
+        return not self.failures
+
+    def _reasons(self) -> Iterable[str]:
+        """Yield each reason with the accounts that have it, so many in all."""
+        by_reason: defaultdict[str, list[str]] = defaultdict(list)
+        for account, failures in list(self.failures.items())[:_TOLD]:
+            by_reason[next(iter(failures.values()))].append(account)
+        for reason, names in by_reason.items():
+            yield f"{reason}: {', '.join(names)}"
+        if len(self.failures) > _TOLD:
+            yield f"and {len(self.failures) - _TOLD} more"
+
+
+class AccountLogger(logging.LoggerAdapter[logging.Logger]):
+    """Tells at DEBUG what happens in an account, and whose it is.
+
+    Args:
+        logger: The tap's.
+        account: Which one.
+    """
+
+    def __init__(self, logger: logging.Logger, account: Account) -> None:
+        super().__init__(logger, {})
+        self._account = account
+
+    def getChild(self, _suffix: str) -> AccountLogger:  # noqa: N802  (as loggers have it)
+        """Return itself: loggers are never let go, and a thousand accounts would have many."""
+        return self
+
+    @override
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        super().log(logging.DEBUG, msg, *args, **kwargs)
+
+    @override
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return f"account={self._account} {msg}", kwargs
