@@ -141,7 +141,7 @@ class DocumentStream(SingleStream, ABC):
     @property
     def _max_bytes(self) -> int:
         documents = self.config["documents"]
-        return int(documents.get("max_bytes") or MAX_BYTES[documents["mode"]])
+        return int(documents.get("max_bytes") or MAX_BYTES[documents.get("mode") or "inline"])
 
     @cached_property
     def store(self) -> Store:
@@ -154,9 +154,9 @@ class DocumentStream(SingleStream, ABC):
         )
 
     @override
-    def read_batches(self) -> Iterator[Batch]:
+    def begin(self) -> None:
+        super().begin()
         _ = self.store  # if it cannot be opened, nothing is asked for
-        yield from super().read_batches()
 
 
 @contextmanager

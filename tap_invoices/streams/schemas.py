@@ -32,12 +32,15 @@ def own_schema(name: str) -> dict[str, Any]:
 def full_schema(name: str) -> dict[str, Any]:
     """Return the schema of the records of the stream of a name: the provider's fields, and whose they are."""
     own = own_schema(name)
+    if SOURCE_ACCOUNT in own["required"]:
+        return own
     return {**own, "properties": {SOURCE_ACCOUNT: _ACCOUNT, **own["properties"]}}
 
 
 def full_key(stream: type[InvoiceStream]) -> tuple[str, ...]:
     """Return a stream's key: the provider's own is that of one account alone."""
-    return (SOURCE_ACCOUNT, *stream.primary_keys)
+    own = tuple(stream.primary_keys)
+    return own if SOURCE_ACCOUNT in own else (SOURCE_ACCOUNT, *own)
 
 
 class FullSchema(StreamSchema[str]):
