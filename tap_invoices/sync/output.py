@@ -59,7 +59,7 @@ class Output:
 
     def is_state_due(self) -> bool:
         """Tell whether it is time to tell a state."""
-        return time.monotonic() > self._due_at
+        return time.monotonic() >= self._due_at
 
     def bookmarks_of(self, account: Account, streams: Iterable[str]) -> dict[str, Any]:
         """Return a copy of an account's bookmarks, by stream."""

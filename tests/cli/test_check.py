@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import trustme
 
-from tap_invoices.cli.probe import Probe
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sandbox.einvoice import EInvoice
 from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
@@ -41,10 +40,9 @@ def verdicts(caplog, make_catalog):
         catalog = None if select is None else make_catalog(config, select)
         caplog.clear()
         with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
-            tap = TapInvoices(config=config, catalog=catalog, client_class=Probe)
+            tap = TapInvoices(config=config, catalog=catalog)
             caplog.clear()
             passed = tap.check()
-            tap.close()
         assert all((record.levelname == "INFO") == ("ok, " in record.message) for record in caplog.records)
         assert all(record.exc_info is None for record in caplog.records)
         return passed, [record.message for record in caplog.records]
@@ -169,7 +167,7 @@ def test_a_provider_without_selected_streams_is_left_alone(box, caplog, make_cat
     config = faulty.settings(box, "ibana", "matas")
     catalog = make_catalog(config, ["ibana_invoices"])
     with faulty.own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
-        assert TapInvoices(config=config, catalog=catalog, client_class=Probe).check()
+        assert TapInvoices(config=config, catalog=catalog).check()
     assert "matas: none of its streams is selected" in caplog.messages
     assert len(asked(box)) == 1
 

@@ -59,7 +59,7 @@ def test_one_connection_and_sixteen_give_the_same_messages_in_the_same_order(sha
     for name in ("covage", "ibana", "exsited", "i3dnet"):
         config[name]["page_size"] = 7
     runs = [sync({**config, "max_connections": count}, select="*") for count in (1, 16)]
-    assert runs[0].tap.failures == runs[1].tap.failures == {}
+    assert runs[0].failures == runs[1].failures == {}
     one, sixteen = map(messages, runs)
     assert [m for m in one if m["type"] != "STATE"] == [m for m in sixteen if m["type"] != "STATE"]
     assert one[-1] == sixteen[-1], "the state in the end"
@@ -82,7 +82,7 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
         box.now = NOW
         box.on_request(hold)
         own = {**box.config("i3dnet")["i3dnet"], "max_connections": 3}
-        assert not sync({"i3dnet": own, "max_connections": 16, "max_retry_seconds": 0}).tap.failures
+        assert not sync({"i3dnet": own, "max_connections": 16, "max_retry_seconds": 0}).failures
     assert max(in_flight) == 3
 
 
@@ -299,6 +299,6 @@ def test_what_fails_in_a_pool_is_raised_where_it_is_read():
 def test_a_batch_can_wait_in_a_file(box, sync):
     """Whatever a stream emits can be pickled, verbatim rows too."""
     run = sync(box.config("ibana"))
-    stream = run.tap.streams["ibana_invoices"]
+    stream = run.stream("ibana_invoices")
     page = stream.fetch_page(stream.new_paginator().current_value)
     assert pickle.loads(pickle.dumps(page)).keys == page.keys  # noqa: S301

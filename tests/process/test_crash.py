@@ -41,6 +41,7 @@ from tests.support.run import (
     process,
     settings,
     sync,
+    tell_every_state,
     until,
 )
 from tests.sync.test_moving import Target
@@ -428,7 +429,7 @@ def date_all(book, die):
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_no_state_covers_what_was_not_emitted(stream, newest_first, monkeypatch):
     """A STATE after every record: all that lies before its bookmark went out before it."""
-    monkeypatch.setattr("tap_invoices.streams.base.STATE_SECONDS", 0)
+    tell_every_state(monkeypatch)
     monkeypatch.setattr(InvoiceStream, "STATE_MSG_FREQUENCY", 1)
     with Sandbox(invoices=60) as box:
         box.now = NOW
@@ -454,7 +455,7 @@ def test_no_state_covers_what_was_not_emitted(stream, newest_first, monkeypatch)
 @pytest.mark.parametrize("seed", range(4))
 def test_from_any_state_the_rest_of_orders_and_accounts_comes(stream, seed, monkeypatch):
     """Each sync breaks off right after a state; one of the owners could not be had until then."""
-    monkeypatch.setattr("tap_invoices.streams.base.STATE_SECONDS", -1)
+    tell_every_state(monkeypatch)
     die, owner = random.Random(seed), stream.split("_")[1]
     with Sandbox(invoices=0) as box:
         box.now = NOW
@@ -477,7 +478,7 @@ def test_from_any_state_the_rest_of_orders_and_accounts_comes(stream, seed, monk
 
 
 def test_no_state_covers_what_its_batch_file_does_not_tell_of_yet(monkeypatch, tmp_path):
-    monkeypatch.setattr("tap_invoices.streams.base.STATE_SECONDS", -1)
+    tell_every_state(monkeypatch)
     stream = "exsited_invoice_details"
     storage = {"root": tmp_path.as_uri(), "prefix": ""}
     batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": storage, "batch_size": 20}

@@ -400,7 +400,7 @@ def test_items_that_are_gone_do_not_flood(sync, caplog):
 
 
 def test_a_long_sync_says_ever_more_seldom_how_far_it_is(sync, caplog, monkeypatch):
-    monkeypatch.setattr("tap_invoices.streams.base.STATE_SECONDS", -1)
+    faulty.tell_every_state(monkeypatch)
     caplog.set_level(logging.INFO)
     with Sandbox(invoices=100) as served:
         config = faulty.settings(served, "covage")

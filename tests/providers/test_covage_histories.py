@@ -9,7 +9,7 @@ import pytest
 
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.support.run import fresh_seeds, sync
+from tests.support.run import fresh_seeds, sync, tell_every_state
 
 LIST = "covage_invoices"
 DOCUMENTS = "covage_invoice_documents"
@@ -97,7 +97,7 @@ def check(seed):
 @pytest.fixture(autouse=True)
 def _states_everywhere(monkeypatch, no_waits):  # noqa: ARG001
     """A STATE goes out after each batch, so that a cut finds one on the way."""
-    monkeypatch.setattr("tap_invoices.streams.base.STATE_SECONDS", 0)
+    tell_every_state(monkeypatch)
 
 
 def test_what_was_written_is_what_was_posted():

@@ -24,6 +24,7 @@ from tap_invoices.tap import TapInvoices
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "tap_invoices"]
 
+ACCOUNT = "default"
 PROVIDERS = ("covage", "matas", "ibana", "exsited", "i3dnet")
 LISTS = {
     "covage_invoices": "/covage/api/v1/invoice/$",
@@ -129,10 +130,21 @@ class Run:
 
     @cached_property
     def records(self):
+        """The records by stream, without the account; all must be of one."""
+        found = defaultdict(list)
+        for (stream, account), records in self.by_account.items():
+            assert account == ACCOUNT
+            found[stream] += [{n: value for n, value in record.items() if n != "source_account"} for record in records]
+        return found
+
+    @cached_property
+    def by_account(self):
+        """The records by stream and account."""
         found = defaultdict(list)
         for message in self.messages:
             if message["type"] == "RECORD":
-                found[message["stream"]].append(message["record"])
+                record = message["record"]
+                found[message["stream"], record.get("source_account", ACCOUNT)].append(record)
         return found
 
     @property
@@ -142,20 +154,59 @@ class Run:
 
     @property
     def failures(self):
-        return self.tap.failures
+        return {stream: why for each in self.tap.report.failures.values() for stream, why in each.items()}
 
-    def bookmark(self, stream):
-        return self.state.get("bookmarks", {}).get(stream, {})
+    def bookmark(self, stream, account=None):
+        return self.state.get("bookmarks", {}).get(stream, {}).get("accounts", {}).get(account or ACCOUNT, {})
 
     def account(self, stream):
-        return self.tap.streams[stream].counts
+        return self.tap.report.counts(stream)
+
+    def client(self, provider):
+        return next(tap.client for tap in self.tap.opened if tap.account.provider == provider)
+
+    def stream(self, name):
+        return next(tap.streams[name] for tap in self.tap.opened if name in tap.streams)
 
     def keys(self, stream):
         keys = self.key_names(stream)
         return [tuple(str(record[key]) for key in keys) for record in self.records[stream]]
 
     def key_names(self, stream):
-        return next(m["key_properties"] for m in self.messages if m["type"] == "SCHEMA" and m["stream"] == stream)
+        names = next(m["key_properties"] for m in self.messages if m["type"] == "SCHEMA" and m["stream"] == stream)
+        return [name for name in names if name != "source_account"]
+
+
+class Watched(TapInvoices):
+    """A tap that keeps its accounts' taps, to look at."""
+
+    def __init__(self, **given):
+        self.opened = []
+        super().__init__(**given)
+
+    def open_account(self, *args, **kwargs):
+        tap = super().open_account(*args, **kwargs)
+        self.opened.append(tap)
+        return tap
+
+
+def of_accounts(state):
+    """Return a state in which bookmarks that name no account are those of the only one."""
+    if not state or "bookmarks" not in state:
+        return state
+    return {"bookmarks": {name: of_account(each) for name, each in state["bookmarks"].items()}}
+
+
+def of_account(bookmark, account=None):
+    """Return what the state holds for a stream of one account."""
+    plain = isinstance(bookmark, dict) and bookmark and "accounts" not in bookmark
+    return {"version": 2, "accounts": {account or ACCOUNT: bookmark}} if plain else bookmark
+
+
+def tell_every_state(monkeypatch):
+    """Let every batch be told with a state."""
+    monkeypatch.setattr("tap_invoices.sync.output.STATE_SECONDS", 0)
+    monkeypatch.setattr("tap_invoices.sync.output._STATE_SHARE", 0)
 
 
 @contextlib.contextmanager
@@ -173,7 +224,7 @@ def sync(config, state=None, *, catalog=None, streams=None, full_table=()):
     """Run one sync in this process, and wait for its threads: what is still in flight must not meet the next test."""
     before, out = threading.enumerate(), io.StringIO()
     with own_signals(), contextlib.redirect_stdout(out):
-        tap = TapInvoices(config=deepcopy(config), state=deepcopy(state), catalog=catalog)
+        tap = Watched(config=deepcopy(config), state=deepcopy(of_accounts(state)), catalog=catalog)
         for name, stream in tap.streams.items():
             if streams is not None:
                 stream.selected = name in streams
@@ -182,7 +233,6 @@ def sync(config, state=None, *, catalog=None, streams=None, full_table=()):
         tap.sync_all()
         tap.message_writer.flush()
     _join("read-", before)  # while they go on, they begin threads of the pools
-    tap.close()
     _join(PROVIDERS, before)
     return Run(out.getvalue().removesuffix("\n").split("\n"), tap)
 

@@ -658,7 +658,7 @@ def test_lost_items_that_are_not_in_a_row_are_no_outage(box, sync):
     assert list(done.failures) == [DETAILS]
     assert len(done.bookmark(DETAILS)["failed"]) == 5
     assert len(done.keys(DETAILS)) == 20
-    assert not done.tap.clients["i3dnet"].down
+    assert not done.client("i3dnet").down
 
 
 @pytest.mark.parametrize("status", [400, 403, 503])

@@ -210,7 +210,7 @@ def test_a_refused_sign_in_is_told_and_not_repeated(box, stream, status):
     renewed = status == 401 and provider_of(stream) in SIGNED_IN
     assert len(asked(box, stream)) == 1 + renewed
     assert stayed(run, stream)
-    permission = run.tap.clients[provider_of(stream)].portal.permission
+    permission = run.client(provider_of(stream)).portal.permission
     wanted = permission if status == 403 else f"`{provider_of(stream)}`"
     assert wanted in run.failures[stream]
 
@@ -241,7 +241,7 @@ def test_a_body_that_is_never_what_it_claims_is_asked_for_three_times(box, strea
 def test_what_never_passes_takes_the_provider_down(box, stream, fault):
     hit(box, stream, times=None, **PASSING[fault])
     run = sync(config(box, stream, max_retry_seconds=0), before(stream), streams=[stream])
-    assert run.tap.clients[provider_of(stream)].down
+    assert run.client(provider_of(stream)).down
     assert stream in run.failures
     assert stayed(run, stream)
     assert not run.records
@@ -251,7 +251,7 @@ def test_what_never_passes_takes_the_provider_down(box, stream, fault):
 def test_too_many_requests_for_ever_is_an_end_but_no_outage(box, stream):
     hit(box, stream, times=None, status=429)
     run = sync(config(box, stream, max_retry_seconds=0), before(stream), streams=[stream])
-    assert not run.tap.clients[provider_of(stream)].down
+    assert not run.client(provider_of(stream)).down
     assert "429" in run.failures[stream]
     assert stayed(run, stream)
 
@@ -508,7 +508,7 @@ def test_items_for_which_the_provider_goes_down_end_the_stream(box, stream):
     """One broken item is not an outage; some in a row are."""
     hit(box, stream, times=None, after=1, status=503)
     run = sync(config(box, stream, max_retry_seconds=0), before(stream), streams=[stream])
-    assert run.tap.clients[provider_of(stream)].down
+    assert run.client(provider_of(stream)).down
     assert "503" in run.failures[stream]
     box.faults.clear()
     rest = sync(config(box, stream), run.state, streams=[stream])

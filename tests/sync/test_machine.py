@@ -30,7 +30,7 @@ def failure(clock, config):
     """Sync ibana's list, which fails without a wait; return what is told, which is not that ibana is down."""
     run = sync(config, streams=[STREAM])
     assert clock.slept == []
-    assert not run.tap.clients["ibana"].down
+    assert not run.client("ibana").down
     return run.failures[STREAM]
 
 
@@ -129,7 +129,7 @@ def test_no_room_for_a_document_is_told_for_it_alone_and_it_is_not_downloaded_ag
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
     assert clock.slept == []
     assert run.account("covage_invoice_documents").failed == 3
-    assert not run.tap.clients["covage"].down
+    assert not run.client("covage").down
     assert "a temporary file cannot be written (File too large): make room for it, or set TMPDIR" in caplog.text
 
 

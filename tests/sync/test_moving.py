@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.support.run import PROVIDERS, Run, settings, shuffle_dates, sync
+from tests.support.run import PROVIDERS, Run, settings, shuffle_dates, sync, tell_every_state
 
 STREAMS = {
     "covage": ("covage_invoices", "covage_invoice_documents"),
@@ -302,7 +302,7 @@ def check(provider, examples, steps, first_seed):
 @pytest.fixture(autouse=True)
 def _states_on_the_way(monkeypatch):
     """A STATE after each batch: a sync that is killed leaves any of them."""
-    monkeypatch.setattr("tap_invoices.streams.base.STATE_SECONDS", -1)
+    tell_every_state(monkeypatch)
 
 
 @pytest.mark.usefixtures("no_waits")
