@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -76,6 +77,15 @@ class Unified(InvoiceStream, ABC):
         """Return what shapes a row beside what the provider says; takes from the row what is not the provider's."""
         return self.settings_context
 
+    @property
+    def lacks_units(self) -> bool:
+        """Whether amounts are null until the user says what they are in."""
+        return False
+
+    def amounts_both_ways(self, rows: list[Any]) -> str:  # noqa: ARG002
+        """Return a question, by an amount, that a user can answer."""
+        return ""
+
     @cached_property
     def settings_context(self) -> MappingContext:
         """What the settings say of all rows."""
@@ -107,10 +117,13 @@ class Unified(InvoiceStream, ABC):
     def emit(self, batch: Batch) -> Iterator[Row]:
         for row in batch.rows:
             context = self.context_of(row)
-            record = decode(row.line)["record"] if isinstance(row, VerbatimRow) else self.conformer(row)
-            for made in self.unify(record, context):
+            for made in self.unify(self.record_of(row), context):
                 self.counts.emitted += 1
                 yield {"provider": self.provider, SOURCE_ACCOUNT: self.services.account, **made}
+
+    def record_of(self, row: Any) -> Record:
+        """Return a row of the source as the mapping takes it."""
+        return decode(row.line)["record"] if isinstance(row, VerbatimRow) else self.conformer(row)
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
@@ -134,6 +147,28 @@ class UnifiedInvoices(Unified, ABC):
         self._fractions = 0
         """Rows with an amount in cents that is no whole number of them."""
 
+    @property
+    @override
+    def lacks_units(self) -> bool:
+        return bool(self.mapping.unknown_units) and not self.settings_context.amounts_in
+
+    @override
+    def amounts_both_ways(self, rows: list[Any]) -> str:
+        """Return what the newest of some rows would be."""
+        records = [self.record_of(row) for row in rows]
+        units, cents = (
+            [self.mapping.invoice(record, replace(self.settings_context, amounts_in=unit)) for record in records]
+            for unit in ("units", "cents")
+        )
+        told = [both for both in zip(units, cents, strict=True) if both[1]["gross_amount"]]
+        if not told:
+            return ""
+        in_units, in_cents = max(told, key=lambda both: both[0]["issue_date"] or "")
+        return (
+            f"; amounts are null until `{self.provider}.amounts_in` is set: is the total of {in_units['id']} "
+            f"{in_units['gross_amount']:f} {in_units['currency']} (units), or {in_cents['gross_amount']:f} (cents)?"
+        )
+
     @override
     def unify(self, row: Record, context: MappingContext) -> Iterable[Row]:
         made = self.mapping.invoice(row, context)
@@ -148,7 +183,7 @@ class UnifiedInvoices(Unified, ABC):
     def _log_misfits(self) -> None:
         super()._log_misfits()
         where = f"{self.name} ({self.provider})"
-        if self.mapping.unknown_units and self.counts.emitted and not self.settings_context.amounts_in:
+        if self.lacks_units and self.counts.emitted:
             self.logger.warning(
                 "%s: its amounts are null, for it does not say their unit: set `%s.amounts_in` to units or cents",
                 where,

@@ -16,7 +16,7 @@ from tap_invoices.sandbox.einvoice import EInvoice
 from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
 from tap_invoices.sandbox.pdf import invoice_pdf
 from tests.support import run as faulty
-from tests.support.run import DOCUMENTS, ROOT, provider_of
+from tests.support.run import ACCOUNT, DOCUMENTS, ROOT, provider_of
 
 COVAGE = "covage_invoice_documents"
 
@@ -40,7 +40,7 @@ def test_a_document_s_row_has_the_xml_that_its_pdf_carries(box, sync, tmp_path):
         assert {key: (row["embedded_xml"], row["embedded_xml_profile"]) for key, row in found.items()} == {
             key: (reading.xml, reading.profile) for key, reading in books.items()
         }
-    assert len(list((tmp_path / "kept" / COVAGE).iterdir())) == len(books)
+    assert len(list((tmp_path / "kept" / COVAGE / ACCOUNT).iterdir())) == len(books)
 
 
 @pytest.mark.parametrize("stream", DOCUMENTS)
