@@ -14,4 +14,5 @@ USER airbyte
 WORKDIR /home/airbyte
 ENV AIRBYTE_ENTRYPOINT="source-invoices"
 ENTRYPOINT ["source-invoices"]
-LABEL io.airbyte.name="tap-invoices/source-invoices" io.airbyte.version="0.1.0"
+ARG VERSION=dev
+LABEL io.airbyte.name="tap-invoices/source-invoices" io.airbyte.version="$VERSION"

@@ -132,8 +132,8 @@ compile = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 lock: $(VENV)/.created
 	$(compile) requirements/uv.in --output-file requirements/uv.txt
 	$(compile) requirements/build.in --output-file requirements/build.txt
-	$(compile) pyproject.toml --extra test --output-file requirements/test.txt
-	$(compile) pyproject.toml --extra lint --constraint requirements/test.txt --output-file requirements/lint.txt
+	$(compile) pyproject.toml $(addprefix --extra ,einvoice s3 sandbox terminal) --group test --output-file requirements/test.txt
+	$(compile) pyproject.toml --group lint --constraint requirements/test.txt --output-file requirements/lint.txt
 	$(compile) pyproject.toml --constraint requirements/test.txt --output-file requirements/tap.txt
 	$(compile) requirements/meltano.in --output-file requirements/meltano.txt
 	$(compile) requirements/target-jsonl.in --output-file requirements/target-jsonl.txt

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
+from tap_invoices.errors import FailureType
 from tap_invoices.tap import TapInvoices
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def main() -> None:
         TapInvoices.cli()
     except ConfigValidationError as error:
         for line in error.errors:
-            logger.error(line, extra={"failure_type": "config"})  # noqa: TRY400  (a traceback tells a user nothing)
+            logger.error(line, extra={"failure_type": FailureType.CONFIG})  # noqa: TRY400  (a traceback tells a user nothing)
     except SingerSDKError as error:
         logger.error("%s", error)  # noqa: TRY400
     except OSError as error:

@@ -26,6 +26,7 @@ from tap_invoices.config.environment import Environment, Variables
 from tap_invoices.config.state import read_state
 from tap_invoices.errors import FatalAPIError, LocalError
 from tap_invoices.http.client import Client
+from tap_invoices.http.hosts import Hosts
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
 from tap_invoices.streams.binding import bind
@@ -82,9 +83,10 @@ class TapInvoices(CommandLineTap):
             environment = Environment(self._env_var_prefix)
             given = values.lay(PROVIDERS, (given, *environment.sources(schema)))
             unknown = environment.unknown(schema)
-        catalog = catalogs.read_catalog(catalog, _STREAMS)
         given = values.tidy(schema, given)
+        catalog = catalogs.read_catalog(catalog, _STREAMS, given.get("decimals"))
         self._given = copy.deepcopy(given)
+        self._hosts = Hosts()
         self._identities: dict[tuple[Any, ...], str] = {}
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self.output = Output(self.message_writer, cast("dict[str, Any]", self.state))
@@ -218,7 +220,7 @@ class TapInvoices(CommandLineTap):
         is_shared = maps.are_shareable(self.mapper)
         return AccountTap(
             account,
-            client=client_class(provider.portal, config, provider.sign_in, logger, away),
+            client=client_class(provider.portal, config, provider.sign_in, logger, away=away, hosts=self._hosts),
             front=self.front,
             mapper=self.mapper if is_shared else maps.new_mapper(self._given, self.catalog, self.logger),
             logger=logger,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import subprocess
 import time
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ import pytest
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
+from tests.support import forked
 from tests.support import run as faulty
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -28,12 +29,50 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("wild", parent=hypothesis.settings.get_profile("steady"), derandomize=False)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
-LONGEST = ("test_targets.py", "test_faults.py", "test_every_stream.py", "test_terminal.py", "test_verbatim.py")
+LONGEST = (
+    "test_targets.py",
+    "test_children.py",
+    "test_airbyte_protocol.py",
+    "test_crash.py",
+    "test_faults.py",
+    "test_documents.py",
+    "test_covage.py",
+    "test_completeness.py",
+    "test_every_state.py",
+    "test_paging.py",
+    "test_moving.py",
+)
+
+
+def pytest_configure(config):
+    """Keep xdist from another order, by the number of a file's tests, which says little of their time."""
+    config.option.loadscopereorder = False
 
 
 def pytest_collection_modifyitems(items):
     """Begin with the longest files, so that none of them is left to run alone at the end."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def crossed(longer, shorter, times=1, possible=lambda _one, _other: True):
+    """Return all pairs of values that are possible. So many of each one are in every run, so that no value is left out;
+    the others are long forms.
+    """
+    pairs = []
+    for number, one in enumerate(longer):
+        fitting = [other for other in shorter if possible(one, other)]
+        for place, other in enumerate(fitting):
+            is_long = (place - number) % len(fitting) >= times
+            pairs.append(pytest.param(one, other, marks=pytest.mark.slow if is_long else ()))
+    return pairs
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _seldom_collected():
+    """Collect garbage as the command does, which is seldom: a tenth of the time is saved."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -122,15 +161,8 @@ def run_tap(tmp_path):
 
     def run(*arguments, **variables):
         words = [word if isinstance(word, str) else _written(tmp_path, word) for word in arguments]
-        return subprocess.run(  # noqa: S603
-            [*faulty.COMMAND, *words],
-            cwd=tmp_path,
-            env=faulty.environment(**variables),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=faulty.PATIENCE,
-            check=False,
-        )
+        environment = faulty.environment(**variables)
+        return forked.run([*faulty.COMMAND, *words], cwd=tmp_path, env=environment, timeout=faulty.PATIENCE)
 
     return run
 

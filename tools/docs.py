@@ -11,19 +11,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import examples, tables
+from tools import examples, rooms, tables
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(ROOT.glob("docs/*.md")))
+PAGES = (*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(ROOT.glob("docs/**/*.md")))
 
 _PARTS: dict[str, Callable[..., str]] = {
-    "demo": examples.demo_table,
+    "demo": examples.demo_end,
     "fields": tables.fields,
     "joins": tables.joins,
+    "layers": rooms.layers,
     "ledger": examples.ledger,
     "lookbacks": tables.lookbacks,
     "picture": tables.picture,
     "providers": tables.providers,
+    "rooms": rooms.rooms,
     "settings": tables.settings_of,
     "singer": examples.singer_lines,
     "state": examples.state,

@@ -1,4 +1,4 @@
-"""The parts of the documents that show what the tap writes: real runs against a sandbox whose clock stands still."""
+"""Writes what the tap writes, from real runs against a sandbox whose clock stands still."""
 
 from __future__ import annotations
 
@@ -49,13 +49,14 @@ def _timeless(text: str) -> str:
     return re.sub(r'"time_extracted":"[^"]*"', f'"time_extracted":"{times.rfc3339(NOW)}"', text)
 
 
-def demo_table() -> str:
-    """Return what `make demo` prints at its end."""
+def demo_end() -> str:
+    """Return what `make demo` prints at its end, of its table the first lines only."""
     lines, tap = first_sync(demo.INVOICES)
     after = {name: tap.report.counts(name).emitted for name in sorted(tap.streams)}
     messages = (json.loads(line, parse_float=str) for line in lines if f'"stream":"{demo.SAMPLE}"' in line)
     *_, last = (message["record"] for message in messages if message["type"] == "RECORD")
-    return f"```console\n$ make demo\n…\n{demo.table({}, after).strip()}\n{demo.sample(last)}\n{demo.FIRST}\n```"
+    table = "\n".join(demo.table({}, after).strip().splitlines()[:4])
+    return f"```console\n$ make demo\n…\n{table}\n…\n{demo.sample(last).strip()}\n```"
 
 
 def singer_lines(provider: str) -> str:

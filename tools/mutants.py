@@ -41,7 +41,10 @@ FAULTS = "tests/sync/test_faults.py"
 MOVING = "tests/sync/test_moving.py tests/process/test_crash.py"
 CRASH = "tests/process/test_crash.py"
 FOLLOWING = "tests/sync/test_children.py"
-LIMITS = "tests/unit/test_limits.py"
+AUTH = "tests/unit/test_auth.py"
+CLIENT = "tests/unit/test_client.py"
+LIMITER = "tests/unit/test_limiter.py"
+RETRY = "tests/unit/test_retry.py"
 LEDGER = "tests/sync/test_completeness.py"
 SECURITY = "tests/cli/test_security.py"
 COVAGE = "tests/providers/test_covage.py"
@@ -49,8 +52,20 @@ VERBATIM = "tests/unit/test_verbatim.py"
 UNIFIED = "tests/unit/test_einvoice_model.py"
 EXACT = "tests/unit/test_einvoice_exact.py"
 EMBEDDED = "tests/unit/test_einvoice_pdf.py"
+ACCOUNTS = "tests/unit/test_accounts.py"
 
 MUTANTS = (
+    # Accounts in the settings
+    Mutant("two names may differ by case alone", "config/account_rules.py", "[entry.name.lower(), *(", "[entry.name, *(", ACCOUNTS),
+    Mutant("two names may make one variable", "config/account_rules.py", "if capitals else []", "if not capitals else []", ACCOUNTS),
+    Mutant("the same credentials may come twice", "config/account_rules.py", "if signs_in_by and (", "if not signs_in_by and (", ACCOUNTS),
+    Mutant("rows of other accounts may be removed", "config/account_rules.py", "(len(entries) > 1 or is_part)", "is_part", ACCOUNTS),
+    Mutant("shards overlap", "config/accounts.py", "% int(parts) == int(part)", "% int(parts) <= int(part)", ACCOUNTS),
+    Mutant("disabled accounts run", "config/accounts.py", "return entry.is_enabled and is_chosen", "return is_chosen", ACCOUNTS),
+    Mutant("a lower form of a secret stays", "config/values.py", "in below.items() if name not in gone", "in below.items()", ACCOUNTS),
+    Mutant("secrets in lists are not known", "config/values.py", "if isinstance(config, list):", "if isinstance(config, tuple):", ACCOUNTS),
+    Mutant("a built-in root hides the provider's", "config/settings.py", "replace(setting, default=None) for setting in settings", "setting for setting in settings", ACCOUNTS),
+    Mutant("a secret's file may hold anything", "config/references.py", "elif setting.pattern and not", "elif not setting.name and not", ACCOUNTS),
     # Paging
     Mutant("offsets do not overlap", "paging/offset.py", "Window(position - 1, self.page_size + 1) if position",
            "Window(position, self.page_size) if position", PAGING),
@@ -71,7 +86,7 @@ MUTANTS = (
     Mutant("i3D.net ends on a short page", "providers/i3dnet/streams.py", "return not brought_rows",
            "return len(page.rows) < self.page_size", PAGING),
     Mutant("Exsited ends with its total", "providers/exsited/streams.py", "and page.next in _NULL", "", PAGING),
-    Mutant("pages of all sizes may be large", "http/session.py", "if body.tell() > limit:", "if False:", LIMITS),
+    Mutant("pages of all sizes may be large", "http/session.py", "if body.tell() > limit:", "if False:", "tests/unit/test_session.py"),
     Mutant("cursors are trusted", "paging/base.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
     Mutant("a short list is whole", "streams/lists.py", "if total is not None and seen < total:", "if False:", LEDGER),
@@ -101,22 +116,21 @@ MUTANTS = (
     Mutant("ids are quoted in part", "streams/api.py", 'quote(value, safe="")', "quote(value)", FAULTS),
     Mutant("redirects count as answers", "http/answers.py", "if status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:",
            "if status < 400:", FAULTS),
-    Mutant("a 403 is like others", "http/answers.py", "if status == HTTPStatus.FORBIDDEN:\n        raise",
-           "if False:\n        raise", FAULTS),
+    Mutant("a 403 is like others", "http/answers.py", "Cause.FORBIDDEN: RefusedError,", "Cause.FORBIDDEN: FatalAPIError,", FAULTS),
     Mutant("no token is renewed", "http/client.py", "if not self._renew(signed, counts):", "if True:", FAULTS),
     Mutant("5xx are not tried again", "http/answers.py", "or status >= HTTPStatus.INTERNAL_SERVER_ERROR", "or status == 599", FAULTS),
-    Mutant("broken bodies for ever", "http/retry.py", "BODY_TRIES = 3", "BODY_TRIES = 300", LIMITS),
-    Mutant("Retry-After is not obeyed", "http/retry.py", "(wait if asked is None else asked) + jitter", "wait + jitter", LIMITS),
-    Mutant("any Retry-After is waited for", "http/retry.py", "(asked or 0) > left", "False", LIMITS),
-    Mutant("the queue takes from a request's time", "http/retry.py", "self._started += time.monotonic() - stopped", "pass", LIMITS),
-    Mutant("faults of this machine are the provider's", "http/retry.py", "    if machine.fault(error):\n        return True\n", "", LIMITS),
+    Mutant("broken bodies for ever", "http/retry.py", "BODY_TRIES = 3", "BODY_TRIES = 300", RETRY),
+    Mutant("Retry-After is not obeyed", "http/retry.py", "(wait if asked is None else asked) + jitter", "wait + jitter", RETRY),
+    Mutant("any Retry-After is waited for", "http/retry.py", "(asked or 0) > left", "False", RETRY),
+    Mutant("the queue takes from a request's time", "http/retry.py", "self._started += time.monotonic() - stopped", "pass", CLIENT),
+    Mutant("faults of this machine are the provider's", "http/retry.py", "    if machine.fault(error):\n        return True\n", "", RETRY),
     Mutant("the clock of the last answer", "http/client.py", "if self._started_at is None:", "if True:", FOLLOWING),
-    Mutant("nobody else signs in", "http/auth.py", "and self._refused > 1", "and False", LIMITS),
-    Mutant("waits do not grow", "http/retry.py", "backoff.expo(factor=FIRST_WAIT, max_value=LONGEST_WAIT)", "backoff.expo(factor=FIRST_WAIT, max_value=FIRST_WAIT)", LIMITS),
+    Mutant("nobody else signs in", "http/auth.py", "and self._refused > 1", "and False", AUTH),
+    Mutant("waits do not grow", "http/retry.py", "backoff.expo(factor=FIRST_WAIT, max_value=LONGEST_WAIT)", "backoff.expo(factor=FIRST_WAIT, max_value=FIRST_WAIT)", RETRY),
     Mutant("providers are never down", "http/client.py", "self.down = self.down or str(error)", "pass", FAULTS),
-    Mutant("a pause holds for one", "http/client.py", "self._limiter.pause(seconds)", "pass", LIMITS),
-    Mutant("as many at once as there are threads", "concurrency/limiter.py", "if self._in_flight >= self._allowed:", "if False:", LIMITS),
-    Mutant("tokens are renewed at their end", "http/auth.py", "_EARLIEST_RENEWAL = 30.0", "_EARLIEST_RENEWAL = 0.0", LIMITS),
+    Mutant("a pause holds for one", "http/client.py", "self._limiter.pause(seconds)", "pass", CLIENT),
+    Mutant("as many at once as there are threads", "concurrency/limiter.py", "if self._in_flight >= self._allowed:", "if False:", LIMITER),
+    Mutant("tokens are renewed at their end", "http/auth.py", "_EARLIEST_RENEWAL = 30.0", "_EARLIEST_RENEWAL = 0.0", AUTH),
     # BatchQueue, crash, secrets
     Mutant("what overflows is dropped", "concurrency/spill_queue.py", "self._in_file += 1", "pass",
            "tests/process/test_concurrency.py"),
@@ -184,7 +198,7 @@ MUTANTS = (
     Mutant("an answer without an id may come twice", "streams/details.py", "if not is_new and", "if False and", FOLLOWING),
     Mutant("another order's list is an answer", "streams/children.py", "if owners and due.id not in owners:", "if False:", FOLLOWING),
     Mutant("unexpected errors tell their text", "streams/children.py", 'f"unexpected {type(error).__name__}"', 'f"unexpected {type(error).__name__}: {error}"', FOLLOWING),
-    Mutant("410 is a failure", "http/answers.py", "if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:", "if status == HTTPStatus.NOT_FOUND:", FOLLOWING),
+    Mutant("410 is a failure", "http/answers.py", "Cause.GONE: GoneError,", "Cause.GONE: FatalAPIError,", FOLLOWING),
     Mutant("too long a wait is an item's failure", "streams/children.py", "except (SignInError, ProviderDownError, BusyError):",
            "except (SignInError, ProviderDownError):", FAULTS),
     Mutant("a CR stands inside a verbatim row", "records/verbatim.py", ' or b"\\r" in body', "", VERBATIM),
@@ -193,7 +207,7 @@ MUTANTS = (
     Mutant("a year is a time of 1970", "times.py", "_LEAST_SECONDS, _MOST_SECONDS = 100_000_000,", "_LEAST_SECONDS, _MOST_SECONDS = 1,", "tests/unit/test_record.py"),
     Mutant("the clock of the last answer counts", "http/client.py", "if self._started_at is None:", "if True:", FOLLOWING),
     Mutant("days begin in UTC everywhere", "providers/matas/streams.py", '    zone = ZoneInfo("Europe/Amsterdam")\n', "", "tests/providers/test_matas.py"),
-    Mutant("amounts in maps are written as Python does", "streams/maps.py", 'return f"{value:f}"', "return str(value)", "tests/unit/test_record.py"),
+    Mutant("amounts in maps are written as Python does", "records/decimals.py", 'f"{number:f}" if is_short else str(number)', "str(number)", "tests/unit/test_record.py"),
     Mutant("links are followed", "providers/covage/streams.py", 'return parse_qs(urlsplit(next_page).query)["cursor"][0]',
            "return next_page", FAULTS),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The parts of the documents that say what the code says: settings, streams and fields, as Markdown tables."""
+"""Writes settings, streams and fields as Markdown tables, from the code."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ Schema = Mapping[str, Any]
 Stream = type[InvoiceStream]
 Fields = dict[str, tuple[str, str]]
 """Path of a field, as in ``lines[].tax.amount`` → its type and description."""
+_MOST_NESTED = 8
+"""More nested fields than this are folded away on a stream's page."""
 
 
 def streams_of(provider: Provider) -> list[Stream]:
-    """Return a provider's streams, each list before those that follow it."""
+    """Return a provider's streams, each list before its children."""
     return list(provider.streams)
 
 
@@ -64,7 +66,7 @@ def providers() -> str:
     for provider in PROVIDERS:
         doc = sys.modules[provider.streams[0].__module__].__doc__ or ""
         how = " ".join(doc.partition("\n\n")[0].split()).partition(": ")[2]
-        rows.append((f"[{provider.title}](docs/{provider.name}.md)", code(provider.name), how))
+        rows.append((f"[{provider.title}](docs/providers/{provider.name}.md)", code(provider.name), how))
     return table(("provider", "its settings", "how it is read"), rows)
 
 
@@ -73,7 +75,7 @@ def streams(provider: str | None = None) -> str:
     chosen = [provider_named(provider)] if provider else PROVIDERS
     rows = [
         (
-            f"[`{name_of(stream)}`]({'' if provider else f'docs/{each.name}.md'}#{name_of(stream)})",
+            f"[`{name_of(stream)}`]({'' if provider else f'providers/{each.name}.md'}#{name_of(stream)})",
             code(endpoint_of(stream)),
             ", ".join(code(key) for key in stream.primary_keys),
             f"INCREMENTAL on {code(stream.replication_key)}" if stream.replication_key else "FULL_TABLE",
@@ -115,7 +117,7 @@ def _joins() -> Iterator[tuple[str, str, str]]:
 
 
 def picture() -> str:
-    """Return which stream follows which list, by which of its fields, and what joins beside that, as a flow chart."""
+    """Return parents and children, and what joins beside that, as a flow chart."""
     lines = ["```mermaid", "flowchart LR"]
     for provider in PROVIDERS:
         lines.append(f'  subgraph {provider.name}["{provider.title}"]')
@@ -197,6 +199,16 @@ def _difference(earlier: str, base: Fields, own: Fields, same: set[str]) -> str:
 
 
 def _field_table(found: Fields) -> str:
+    """Return the fields as a table; those inside of others fold away where they are many."""
+    nested = {path: told for path, told in found.items() if "." in path}
+    if len(nested) <= _MOST_NESTED:
+        return _rows(found)
+    top = {path: told for path, told in found.items() if path not in nested}
+    folded = f"<details>\n<summary>{len(nested)} nested fields</summary>\n\n{_rows(nested)}\n\n</details>"
+    return f"{_rows(top)}\n\n{folded}" if top else folded
+
+
+def _rows(found: Fields) -> str:
     return table(("field", "type", "what it is"), ((code(path), kind, text) for path, (kind, text) in found.items()))
 
 

@@ -1,4 +1,4 @@
-"""Between the tap's catalog and Airbyte's."""
+"""Translates the tap's catalog into Airbyte's, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tap as a child process: its messages are read from stdout, and from its log what went wrong."""
+"""Runs the tap as a child process; reads its messages from stdout and its failures from its log."""
 
 from __future__ import annotations
 

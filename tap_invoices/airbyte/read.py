@@ -1,4 +1,4 @@
-"""The read: Singer messages in, Airbyte messages out."""
+"""The command ``read``: Singer messages in, Airbyte messages out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a command runs: the tap is told to end, and the command ends after it."""
+"""SIGINT and SIGTERM: a command passes them on to the tap, and ends after it."""
 
 from __future__ import annotations
 

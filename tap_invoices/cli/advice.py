@@ -6,48 +6,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tap_invoices.errors import BodyError, RetriableAPIError, SyncError
+from tap_invoices.errors import FatalAPIError, SyncError
 from tap_invoices.http import machine
-from tap_invoices.http.retry import describe
+from tap_invoices.http.causes import cause_of, describe
 
 if TYPE_CHECKING:
     from tap_invoices.http.answers import Portal
 
-_CURES = {
-    "the host name is not known": "check {urls}",
-    "the connection is refused": "check {urls}, the port too",
-    "no connection in time": "check {urls}, and that no firewall is between",
-    "no answer in time": "try again later, or raise `request_timeout`",
-    "the proxy refuses": "check HTTPS_PROXY and NO_PROXY in the environment",
-}
-_OTHER_CURE = "check {urls}, or try again later"
-
-_TLS_FAULTS = {
-    "WRONG_VERSION_NUMBER": "no TLS is spoken there: check the port and the https:// of {urls}",
-    "has expired": "the TLS certificate has expired: check the clock of this machine, or tell {title}",
-    "not yet valid": "the TLS certificate is not valid yet: check the clock of this machine",
-    "mismatch": "the TLS certificate is for another host: check {urls}",
-    "doesn't match": "the TLS certificate is for another host: check {urls}",
-}
-"""What OpenSSL or urllib3 say, and what to say instead."""
-
 
 def explain(error: Exception, url: str, portal: Portal, config: Mapping[str, Any]) -> str:
     """Say what went wrong at a URL, and what helps; never what was sent or answered."""
-    urls = _settings_of(url, portal, config)
-    if isinstance(error, BodyError):
-        return f"{error}: check {urls}, for something else may answer there"
-    if isinstance(error, RetriableAPIError):
-        return f"{error}: try again later"
-    if isinstance(error, SyncError):
-        return str(error)
-    cause, text = describe(error), str(error)
-    for sign, sentence in _TLS_FAULTS.items():
-        if "TLS" in cause and sign in text:
-            return sentence.format(urls=urls, title=portal.title)
-    if "`" in cause or machine.fault(error):  # it says what helps
-        return cause
-    return f"{cause}: {_CURES.get(cause, _OTHER_CURE).format(urls=urls)}"
+    told = error if isinstance(error, SyncError) else machine.fault(error) or error
+    cause = cause_of(told)
+    if isinstance(told, FatalAPIError) or cause is None or not cause.cure:
+        return describe(told)
+    names = {"urls": _settings_of(url, portal, config), "name": portal.name, "title": portal.title}
+    return f"{describe(told)}: {cause.cure.format(**names)}"
 
 
 def _settings_of(url: str, portal: Portal, config: Mapping[str, Any]) -> str:

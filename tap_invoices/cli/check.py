@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tap_invoices.cli.probe import UnusableError
 from tap_invoices.concurrency.pool import Pool
 from tap_invoices.errors import FatalAPIError, GoneError, SyncError
-from tap_invoices.http.retry import TRANSPORT_ERRORS
+from tap_invoices.http.causes import TRANSPORT_ERRORS
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.lists import ListStream, PagedStream

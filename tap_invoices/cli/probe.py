@@ -11,8 +11,9 @@ from tap_invoices import times
 from tap_invoices.cli.advice import explain
 from tap_invoices.errors import FatalAPIError, LocalError, SyncError
 from tap_invoices.http.auth import Auth
+from tap_invoices.http.causes import TRANSPORT_ERRORS
 from tap_invoices.http.client import Client
-from tap_invoices.http.retry import TRANSPORT_ERRORS, OnWait, Stopwatch
+from tap_invoices.http.retry import OnWait, Stopwatch
 
 if TYPE_CHECKING:
     import logging
@@ -38,7 +39,7 @@ class Probe(Client):
     """Sends each request once, and asks for one token at most."""
 
     def __init__(
-        self, portal: Portal, config: Mapping[str, Any], sign_in: SignIn, logger: logging.Logger, *_: Any
+        self, portal: Portal, config: Mapping[str, Any], sign_in: SignIn, logger: logging.Logger, **_: Any
     ) -> None:
         few = {"page_size": min(config["page_size"], _ROWS)} if "page_size" in config else {}
         super().__init__(portal, {**config, **few}, sign_in, logger)
@@ -47,7 +48,7 @@ class Probe(Client):
         """By how much the provider's clock is ahead of this machine's."""
 
     @override
-    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, is_item: bool = False) -> R:
+    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, host: str, is_item: bool = False) -> R:
         return attempt(Stopwatch())
 
     @override

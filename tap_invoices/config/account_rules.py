@@ -143,12 +143,12 @@ def _credentials(entry: Entry) -> tuple[Any, ...] | None:
         form = next((form for form in by_name[name].forms if settings.get(form)), name)
         value = str(settings.get(form) or by_name[name].default or "")
         try:
-            value = value.rstrip("/") if form == name else references.expanded(value, entry.name)
+            value = references.expanded(value, entry.name) if form != name else value
         except references.BraceError:
             return None
         if not value:
             return None
-        found.append((form, value))
+        found.append((form, value.rstrip("/") if name.endswith("_url") else value))
     return tuple(found)
 
 

@@ -22,7 +22,7 @@ _DOCUMENTS_WANTED = (
 _METHODS = (None, "FULL_TABLE", "INCREMENTAL")
 
 
-def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]]) -> Catalog | None:
+def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]], decimals: str | None = None) -> Catalog | None:
     """Return a catalog of all streams, by the tap's own schemas and keys, with what the given one selects and sets.
 
     Raises:
@@ -45,7 +45,7 @@ def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]]) -> Catalog 
     if errors:
         msg = "Catalog not understood"
         raise ConfigValidationError(msg, errors=errors)
-    return Catalog({name: _own_entry(stream, entries.get(name)) for name, stream in known.items()})
+    return Catalog({name: _own_entry(stream, entries.get(name), decimals) for name, stream in known.items()})
 
 
 def selected_names(catalog: Catalog) -> list[str]:
@@ -102,10 +102,10 @@ def _method(entry: CatalogEntry) -> str | None:
     return entry.replication_method or getattr(root, "forced_replication_method", None)
 
 
-def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None) -> CatalogEntry:
+def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None, decimals: str | None) -> CatalogEntry:
     """Return a stream's entry as discovery has it, with what was selected and set."""
     name, keys, key = str(stream.name), full_key(stream), stream.replication_key  # type: ignore[misc]
-    schema = full_schema(name)
+    schema = full_schema(name, decimals)
     method = _method(given) if given and key else None
     metadata = MetadataMapping.get_standard_metadata(
         schema=schema,

@@ -57,6 +57,12 @@ TOP_LEVEL: tuple[Setting, ...] = (
         choices=("fail", "warn"),
     ),
     Setting(
+        "decimals",
+        "How amounts, rates and quantities go out: number, or text for targets that keep numbers as doubles.",
+        default="number",
+        choices=("number", "text"),
+    ),
+    Setting(
         "emit_activate_version_messages",
         "Tell the target, after each complete full-table read, to remove the rows that are gone.",
         th.BooleanType,

@@ -35,8 +35,8 @@ def faults(schema: Mapping[str, Any], config: Mapping[str, Any], root: str = "")
 def without(faulty: Container[str], value: Any, path: str = "") -> Any:
     """Return settings without those at some paths; in a list, nothing takes their places."""
     if isinstance(value, Mapping):
-        paths = {name: below(path, name) for name in value}
-        return {name: without(faulty, item, paths[name]) for name, item in value.items() if paths[name] not in faulty}
+        named = {name: below(path, name) for name in value}
+        return {name: without(faulty, item, named[name]) for name, item in value.items() if named[name] not in faulty}
     if isinstance(value, list):
         items = [(below(path, number), item) for number, item in enumerate(value)]
         return [None if full in faulty else without(faulty, item, full) for full, item in items]

@@ -47,4 +47,6 @@ class Account:
 
     def identity(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return what two accounts have in common only if they are one and the same at the provider."""
-        return (self.provider, *(settings.get(name) for name in self.credentials))
+        values = {name: settings.get(name) for name in self.credentials}
+        urls = {name: str(value).rstrip("/") for name, value in values.items() if name.endswith("_url")}
+        return (self.provider, *{**values, **urls}.values())

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tap_invoices.errors import (
+    Cause,
     FatalAPIError,
     GoneError,
     RefusedError,
@@ -42,6 +43,11 @@ class Portal:
         status = response.status_code
         return status == HTTPStatus.UNAUTHORIZED or (self.redirect_is_sign_in and _is_redirect(status))
 
+    def tell(self, cause: Cause, status: int | None = None) -> str:
+        """Say what went wrong and what helps, in the names of the portal."""
+        phrase = "" if status is None else _phrase(status)
+        return cause.tell(name=self.name, title=self.title, permission=self.permission, status=status, phrase=phrase)
+
 
 def judge(response: Response, portal: Portal, path: str) -> None:
     """Raise what an answer to a stream means, unless it is good. Nothing of its body is told: it may be personal.
@@ -53,16 +59,12 @@ def judge(response: Response, portal: Portal, path: str) -> None:
     status = response.status_code
     if status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
         return
-    message = f"{status} for GET {path}: {_advice(response, portal)}"
-    if _may_pass(status):
-        raise RetriableAPIError(message, response)
-    if portal.is_signed_out(response):
-        raise SignedOutError(message)
-    if status == HTTPStatus.FORBIDDEN:
-        raise RefusedError(message)
-    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        raise GoneError(message)
-    raise FatalAPIError(message)
+    cause, what = _cause(response, portal), f"{status} for GET {path}"
+    if cause is Cause.MAY_PASS:
+        msg = f"{what}: {_phrase(status)}"
+        raise RetriableAPIError(msg, response, cause)
+    msg = f"{what}: {portal.tell(cause, status)}"
+    raise _ERRORS[cause](msg, cause, status)
 
 
 def judge_sign_in(response: Response, portal: Portal) -> None:
@@ -70,40 +72,54 @@ def judge_sign_in(response: Response, portal: Portal) -> None:
 
     Raises:
         RetriableAPIError: If the request may be repeated.
-        FatalAPIError: If there is no sign-in.
-        SignInError: If the credentials are refused.
+        FatalAPIError: If it may not.
     """
     status = response.status_code
     if status == HTTPStatus.OK:
         return
-    if _may_pass(status):
-        msg = f"{status} at sign-in"
-        raise RetriableAPIError(msg, response)
-    if status == HTTPStatus.NOT_FOUND:
-        msg = f"{portal.title} has no sign-in at this address (404): check the URLs in `{portal.name}`"
-        raise FatalAPIError(msg)
-    if _is_redirect(status):
-        msg = (
-            f"{portal.title} answers the sign-in with a redirect ({status}), which is never followed: "
-            f"check the URLs and the credentials in `{portal.name}`"
-        )
-        raise SignInError(msg)
-    msg = f"{portal.title} refuses the sign-in ({status}): check the credentials in `{portal.name}`"
-    raise SignInError(msg)
+    cause = _cause_at_sign_in(status)
+    if cause is Cause.SIGN_IN_MAY_PASS:
+        raise RetriableAPIError(cause.words.format(status=status), response, cause)
+    raise _ERRORS[cause](portal.tell(cause, status), cause, status)
 
 
-def _advice(response: Response, portal: Portal) -> str:
+_ERRORS: dict[Cause, type[FatalAPIError]] = {
+    Cause.SIGNED_OUT: SignedOutError,
+    Cause.SIGN_IN_PAGE: SignedOutError,
+    Cause.FORBIDDEN: RefusedError,
+    Cause.REDIRECT: FatalAPIError,
+    Cause.NOT_FOUND: GoneError,
+    Cause.GONE: GoneError,
+    Cause.REFUSED: FatalAPIError,
+    Cause.NO_SIGN_IN: FatalAPIError,
+    Cause.SIGN_IN_REDIRECTS: SignInError,
+    Cause.SIGN_IN_REFUSED: SignInError,
+}
+
+_CAUSES: dict[int, Cause] = {
+    HTTPStatus.FORBIDDEN: Cause.FORBIDDEN,
+    HTTPStatus.NOT_FOUND: Cause.NOT_FOUND,
+    HTTPStatus.GONE: Cause.GONE,
+}
+
+
+def _cause(response: Response, portal: Portal) -> Cause:
     status = response.status_code
+    if _may_pass(status):
+        return Cause.MAY_PASS
     if portal.is_signed_out(response):
-        how = "a redirect to a sign-in page" if _is_redirect(status) else "not signed in"
-        return f"{how}: {portal.title} does not accept the credentials in `{portal.name}`"
-    if status == HTTPStatus.FORBIDDEN:
-        return f"permission denied: {portal.permission}"
+        return Cause.SIGN_IN_PAGE if _is_redirect(status) else Cause.SIGNED_OUT
     if _is_redirect(status):
-        return f"a redirect, which is never followed: check `{portal.name}.api_url`"
+        return Cause.REDIRECT
+    return _CAUSES.get(status, Cause.REFUSED)
+
+
+def _cause_at_sign_in(status: int) -> Cause:
+    if _may_pass(status):
+        return Cause.SIGN_IN_MAY_PASS
     if status == HTTPStatus.NOT_FOUND:
-        return f"not found; if it is so for all, check `{portal.name}.api_url`"
-    return _phrase(status)
+        return Cause.NO_SIGN_IN
+    return Cause.SIGN_IN_REDIRECTS if _is_redirect(status) else Cause.SIGN_IN_REFUSED
 
 
 def _may_pass(status: int) -> bool:

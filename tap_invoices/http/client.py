@@ -6,14 +6,16 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tap_invoices import times
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
-from tap_invoices.errors import ContestedError, LostError, ProviderDownError, SignedOutError
+from tap_invoices.errors import Cause, ContestedError, LostError, ProviderDownError, SignedOutError
 from tap_invoices.http import oauth
 from tap_invoices.http.answers import Portal, judge
+from tap_invoices.http.hosts import Hosts
 from tap_invoices.http.retry import OnWait, Stopwatch, retry
 from tap_invoices.http.session import Session
 
@@ -36,15 +38,18 @@ class Client:
         sign_in: Makes what signs each request.
         logger: Where waits are told.
         away: Entered for a long wait before a retry: others may work meanwhile.
+        hosts: What other accounts know of the hosts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each by its name)
         self,
         portal: Portal,
         config: Mapping[str, Any],
         sign_in: SignIn,
         logger: logging.Logger,
+        *,
         away: Callable[[], AbstractContextManager[None]] = nullcontext,
+        hosts: Hosts | None = None,
     ) -> None:
         self.portal = portal
         self.config = config
@@ -55,6 +60,7 @@ class Client:
         """Tokens that were minted on the way."""
         self._logger = logger
         self._away = away
+        self._hosts = hosts or Hosts()
         self._limiter = Limiter(config["max_connections"], _seconds(config["requests_per_second"]))
         self._created_at = datetime.now(UTC)
         self._started_at: datetime | None = None
@@ -91,7 +97,8 @@ class Client:
             logger = self._logger.getChild(counts.stream)
             logger.warning("%s: %s; asking again in %.1f s", counts.stream, reason, seconds)
 
-        return self.run(lambda watch: self._signed(unsigned, ask, counts, watch), on_wait, is_item=request.is_item)
+        signed = partial(self._signed, unsigned, ask, counts)
+        return self.run(signed, on_wait, host=_host(unsigned), is_item=request.is_item)
 
     def fetch_token(self, request: TokenRequest) -> dict[str, Any]:
         """Ask for a token until there is an answer, and return it.
@@ -108,11 +115,11 @@ class Client:
         def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
             self._logger.warning("Signing in at %s again in %.1f s: %s", self.portal.title, seconds, reason)
 
-        answer = self.run(ask, on_wait)
+        answer = self.run(ask, on_wait, host=_host(prepared))
         self.secrets.update(oauth.secrets_of(answer))
         return answer
 
-    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, is_item: bool = False) -> R:
+    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, host: str, is_item: bool = False) -> R:
         """Repeat a request until it is answered, unless the provider is known to be down; remember if it is.
 
         A provider is down when the request for a list used up its time. One item alone may be broken.
@@ -130,12 +137,18 @@ class Client:
             on_wait(seconds, reason, asked)
 
         try:
-            return retry(unless_down, _seconds(self.config["max_retry_seconds"]) or 0.0, pause, self._away)
+            with self._hosts.trial(host) as is_patient:
+                patience = _seconds(self.config["max_retry_seconds"]) or 0.0
+                answer = retry(unless_down, patience if is_patient else 0.0, pause, self._away)
         except ProviderDownError as error:
             if is_item and not self.down:
-                raise LostError(str(error)) from None
-            self.down = self.down or str(error)
+                raise LostError(str(error), error.cause, error.status) from None
+            if not self.down:
+                self.down = str(error)
+                self._hosts.lost(host, self.down)
             raise
+        self._hosts.answered(host)
+        return answer
 
     def send(self, request: PreparedRequest) -> Response:
         """Send one request; its body is left to be read."""
@@ -174,11 +187,7 @@ class Client:
         """
         renewed = self.auth.renew(signed)
         if self.auth.is_contested and not self._is_good_elsewhere(signed, counts):
-            msg = (
-                f"{self.portal.title} refuses tokens that it has just given: somebody else signs in with the same "
-                f"credentials, which ends them; give the tap credentials of its own in `{self.portal.name}`"
-            )
-            raise ContestedError(msg)
+            raise ContestedError(self.portal.tell(Cause.CONTESTED))
         return renewed
 
     def _is_good_elsewhere(self, signed: PreparedRequest, counts: Counts) -> bool:
@@ -195,6 +204,10 @@ class Client:
         """Take the start of the sync from the first answer."""
         if self._started_at is None:
             self._started_at = times.from_http(response.headers.get("Date"))
+
+
+def _host(request: PreparedRequest) -> str:
+    return str(request.url).split("/", 3)[2]
 
 
 def _seconds(value: Any) -> float | None:

@@ -12,22 +12,20 @@ from urllib.parse import urlsplit
 
 import requests
 
-from tap_invoices.errors import LocalError
+from tap_invoices.errors import Cause, LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MAKE_ROOM = "make room for temporary files, or set TMPDIR to a folder that has some"
-_OPEN_FEWER = "raise the limit (ulimit -n), or lower `max_connections`"
-_CURES = {
-    errno.ENOSPC: _MAKE_ROOM,
-    errno.EDQUOT: _MAKE_ROOM,
-    errno.EFBIG: _MAKE_ROOM,
-    errno.EMFILE: _OPEN_FEWER,
-    errno.ENFILE: _OPEN_FEWER,
+_CAUSES = {
+    errno.ENOSPC: Cause.NO_ROOM,
+    errno.EDQUOT: Cause.NO_ROOM,
+    errno.EFBIG: Cause.NO_ROOM,
+    errno.EMFILE: Cause.TOO_MANY_FILES,
+    errno.ENFILE: Cause.TOO_MANY_FILES,
 }
 _LOCAL = {
-    *_CURES,
+    *_CAUSES,
     errno.EACCES,
     errno.EIO,
     errno.EISDIR,
@@ -54,16 +52,16 @@ def causes(error: BaseException) -> list[BaseException]:
     return chain + [reason for link in chain if isinstance(reason := getattr(link, "reason", None), Exception)]
 
 
-def fault(error: Exception) -> str | None:
-    """Say what is wrong with this machine and what helps; None if the error is not of its making."""
+def fault(error: Exception) -> LocalError | None:
+    """Return what is wrong with this machine; None if the error is not of its making."""
     for link in causes(error):
         if not isinstance(link, OSError) or isinstance(link, _NUMBERED_OTHERWISE):
             continue
         if link.errno in _LOCAL:
-            what = f"a fault of this machine: {link.strerror}"
-            return f"{what}: {cure}" if (cure := _CURES.get(link.errno)) else what
+            cause = _CAUSES.get(link.errno, Cause.MACHINE)
+            return LocalError(cause.tell(reason=link.strerror), cause)
         if _PROXY_WANTS_CREDENTIALS.match(str(link)):
-            return "the proxy wants a user name and a password (407): check HTTPS_PROXY and NO_PROXY in the environment"
+            return LocalError(Cause.PROXY_WANTS_CREDENTIALS.tell(), Cause.PROXY_WANTS_CREDENTIALS)
     return None
 
 

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import backoff
 import requests
-import urllib3
 
 from tap_invoices import times
 from tap_invoices.errors import (
@@ -21,15 +20,14 @@ from tap_invoices.errors import (
     BusyError,
     ContestedError,
     FatalAPIError,
-    LocalError,
     ProviderDownError,
     RetriableAPIError,
 )
 from tap_invoices.http import machine
+from tap_invoices.http.causes import TRANSPORT_ERRORS, cause_of, class_names, describe
 
 R = TypeVar("R")
 
-TRANSPORT_ERRORS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
 RETRIED = (RetriableAPIError, *TRANSPORT_ERRORS)
 _NEVER_PASS = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)
 _HANDSHAKE_CUT_SHORT = {"SSLEOFError", "SSLZeroReturnError"}
@@ -114,70 +112,27 @@ def _is_lasting(error: Exception) -> bool:
     """Tell whether waiting does not help."""
     if machine.fault(error):
         return True
-    return isinstance(error, _NEVER_PASS) and _HANDSHAKE_CUT_SHORT.isdisjoint(_names(error))
+    return isinstance(error, _NEVER_PASS) and _HANDSHAKE_CUT_SHORT.isdisjoint(class_names(error))
 
 
 def _broken(error: BodyError) -> FatalAPIError:
-    return FatalAPIError(f"{describe(error)}, {BODY_TRIES} times")
+    return FatalAPIError(f"{error}, {BODY_TRIES} times", error.cause)
 
 
 def _last(error: Exception, tried_for: float, left: float) -> FatalAPIError:
     """Return what a failure means that is not tried again."""
-    reason = describe(error)
-    if machine.fault(error):
-        return LocalError(reason)
+    if fault := machine.fault(error):
+        return fault
+    reason, cause, status = describe(error), cause_of(error), _status(error)
     asked = retry_after(error)
     if asked is not None and asked > left:
         until = times.rfc3339((datetime.now(UTC) + timedelta(seconds=asked)).replace(microsecond=0))
         asks = f"the provider asks to wait until {until}, longer than `max_retry_seconds` allows: sync again then"
-        return BusyError(f"{reason}; {asks}")
-    status = _status(error)
+        return BusyError(f"{reason}; {asks}", cause, status)
     message = f"{reason}, tried for {tried_for:.0f} seconds"
-    if isinstance(error, ContestedError):
-        return BusyError(message)
-    if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ProviderDownError(message)
-    return BusyError(message)
-
-
-def describe(error: Exception) -> str:
-    """Say in a few words what happened, without addresses, bodies or other data."""
-    if isinstance(error, (RetriableAPIError, FatalAPIError)):
-        return str(error)
-    if fault := machine.fault(error):
-        return fault
-    names = _names(error)
-    for name, words in _WORDS.items():
-        if name in names:
-            return words
-    return type(error).__name__
-
-
-def _names(error: Exception) -> set[str]:
-    """Return the names of an error's classes, and of those that led to it."""
-    return {cls.__name__ for link in machine.causes(error) for cls in type(link).__mro__}
-
-
-_WORDS = {
-    "SSLEOFError": "the connection was closed without an answer",
-    "SSLZeroReturnError": "the connection was closed without an answer",
-    "SSLError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
-    "SSLCertVerificationError": "the TLS certificate is not trusted (set `ca_bundle` for a private authority)",
-    "ProxyError": "the proxy refuses",
-    "NameResolutionError": "the host name is not known",
-    "ConnectionRefusedError": "the connection is refused",
-    "DecodeError": "the body cannot be decompressed",
-    "IncompleteRead": "the body ended early",
-    "RemoteDisconnected": "the connection was closed without an answer",
-    "ConnectionResetError": "the connection was reset",
-    "BrokenPipeError": "the connection was reset",
-    "ConnectTimeout": "no connection in time",
-    "NewConnectionError": "no connection",
-    "ReadTimeout": "no answer in time",
-    "TimeoutError": "no answer in time",
-    "ConnectionError": "the connection failed",
-    "ProtocolError": "the connection broke",
-}
+    is_down = status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    kind = ProviderDownError if is_down and not isinstance(error, ContestedError) else BusyError
+    return kind(message, cause, status)
 
 
 def retry_after(error: Exception) -> float | None:

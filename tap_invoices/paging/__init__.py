@@ -1,1 +1,1 @@
-"""What to ask for next, decided from what came."""
+"""Paginators: the next request of a list, decided from the pages that came."""

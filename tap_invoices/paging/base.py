@@ -1,6 +1,6 @@
-"""What to ask for next, decided from the pages that came: the SDK's paginators cannot be asked ahead or notice a shift.
+"""Paginators, and those by cursor; unlike the SDK's, they can look ahead and notice that rows moved.
 
-Rows are trusted, not promises: positions advance by rows received, and whatever repeats is an error.
+A position advances by the rows received, never by the size that was asked for; whatever repeats is an error.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Page:
     total: int | None = None
     """How many rows the provider says the list has now."""
     next: Any = None
-    """The provider's word on what follows: a cursor, or whether there is more."""
+    """The next cursor, or whether there is another page."""
     due_to: frozenset[str] | None = None
-    """Names of the only streams to which its rows are due, all of them: they lie before these streams' windows."""
+    """Streams that take all of its rows, which lie before their windows; None if each takes what is due to it."""
 
     def is_due_to(self, stream: str) -> bool:
         """Tell whether a stream takes from this page."""
@@ -53,14 +53,14 @@ class Paginator(ABC, Generic[Token]):
         self.finished = False
         self.seen = KeySet()
         self.total: int | None = None
-        """The last that was told; None while none was."""
+        """The provider's latest count; None before the first."""
         self.moved = False
-        """Whether rows may have passed unseen, for the list has shrunk and the pages cannot show it."""
+        """Whether rows may be missing: the list has shrunk, and the pages cannot show which rows moved."""
         self._pages = KeySet()
 
     @property
     def needs_second_pass(self) -> bool:
-        """Whether rows may have moved between the pages without a sign, so that only a second pass can tell."""
+        """Whether only a second pass can tell that no rows moved between the pages."""
         return False
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""How many rows of a list lie up to a day: what the next sync asks again, to learn of rows that were posted late."""
+"""Counts a list's rows up to a day; the next sync compares, and so learns of rows that were posted late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which keys a pass over a list has brought, in 8 bytes for each and a little room to grow."""
+"""The set of keys that a pass has brought, in some 12 bytes a key."""
 
 from __future__ import annotations
 

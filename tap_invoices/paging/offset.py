@@ -1,4 +1,4 @@
-"""Lists by position: pages that overlap by a row, so that a list which moves while it is read is noticed."""
+"""Paginators by offset and by page number; pages overlap by a row, so that a list which moves meanwhile is noticed."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class _Place:
-    """Where a pass over windows is."""
+    """State of a pass."""
 
     position: int = 0
-    """Rows before here have come."""
+    """Rows that have come."""
     last_key: Hashable = None
-    """Of the row just before the position."""
+    """Key of the last row that has come."""
     stepping_back: int = 0
     """Steps back since the last page that joined on."""
     returns: dict[Hashable, int] = field(default_factory=dict)
-    """Where steps back led that brought nothing, since a page last brought new rows: last key → the list's length."""
+    """Last key of each step back that found no new row → length of the list then."""
     no_shorter: int = 0
-    """How many of those found the list no shorter than the one before."""
+    """How many of these steps back found the list no shorter than before."""
     cap: int = 0
     """Rows that the server really sends at most; 0 while it sends what is asked for."""
 
@@ -112,7 +112,7 @@ class WindowPaginator(Paginator[Window]):
             place.cap = len(page.rows)
 
     def _refuse_standstill(self, *, brought_new: bool) -> None:
-        """Refuse to come back in vain, to the same row or again: only a list that shrinks meanwhile goes on."""
+        """Refuse to step back again without a new row, unless the list shrinks meanwhile."""
         place = self._place
         length = place.position if self.total is None else self.total
         if brought_new:

@@ -1,4 +1,4 @@
-"""The billing portals, one file each; a new one is added here, in alphabetical order."""
+"""The providers, a folder each, and their list in alphabetical order: a new one is added here."""
 
 from __future__ import annotations
 

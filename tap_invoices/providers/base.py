@@ -1,4 +1,4 @@
-"""What a billing portal must say of itself: its settings, how one signs in, and its streams."""
+"""A provider as data: its settings, its sign-in and its streams."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.counts import Doubling
 from tap_invoices.records.conform import Conformer, Record
+from tap_invoices.records.decimals import with_text
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.outcome import EndingStream
@@ -55,23 +56,31 @@ class InvoiceStream(EndingStream, ABC):
 
     @cached_property
     def conformer(self) -> Conformer:
-        """Fits rows to the schema."""
+        """Fits rows to the schema, amounts to numbers."""
         return Conformer(own_schema(self.name), self.mask)
+
+    @cached_property
+    def has_text_amounts(self) -> bool:
+        """Whether amounts go out as text."""
+        return self.config.get("decimals") == "text"
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
         if isinstance(row, VerbatimRow):
             return row
         record = self.conformer(row)
+        if self.has_text_amounts:
+            record = with_text(record, self.schema)
         record[SOURCE_ACCOUNT] = self.services.account  # a field of that name is unknown, and kept as all unknown ones
         return record
 
     @property
     def emits_records_as_they_are(self) -> bool:
-        """Whether nothing stands between a record and its message: no map, no flattening, no deselected field."""
+        """Whether nothing is changed between record and message: no map, flattening, text amount, deselected field."""
         maps = self.stream_maps
         plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform and not maps[0].flattening_enabled
-        return plain and all(self.mask.values()) and not self.config.get("batch_config")
+        plain = plain and not self.has_text_amounts and not self.config.get("batch_config")
+        return plain and all(self.mask.values())
 
     @override
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterable[Context | None]:

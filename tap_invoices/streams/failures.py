@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tap_invoices.errors import FatalAPIError, LostError, ProviderDownError, RefusedError, SyncError
-from tap_invoices.http.retry import describe
+from tap_invoices.http.causes import are_alike, cause_of
 
 if TYPE_CHECKING:
     from tap_invoices.streams.pending import Pending
@@ -19,9 +18,6 @@ _REFUSED = 3
 
 _LOST = 3
 """Items in a row that use up their time before the provider counts as down."""
-
-_VARYING = re.compile(r"\(\d+ bytes\)|for \d+ seconds")
-"""What may differ in errors that are alike."""
 
 
 class FailuresInARow:
@@ -63,10 +59,10 @@ class FailuresInARow:
         if enough and len(row) == self._outcomes and _are_all(row, RefusedError):
             return row[-1]
         if len(row) >= _LOST and _are_all(row[-_LOST:], LostError):
-            return ProviderDownError(str(row[-1]))
-        if len(row) == ALIKE and len({_VARYING.sub("…", describe(error)) for error in row}) == 1:
+            return ProviderDownError(str(row[-1]), cause_of(row[-1]))
+        if len(row) == ALIKE and are_alike(row):
             kind = RefusedError if _are_all(row, RefusedError) else FatalAPIError
-            return kind(f"the last {ALIKE} items failed alike: {row[-1]}")
+            return kind(f"the last {ALIKE} items failed alike: {row[-1]}", cause_of(row[-1]))
         return None
 
 

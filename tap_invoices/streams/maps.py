@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.singerlib import Catalog
 
-_MOST_ZEROS = 400
-"""More than any amount has; ``1E+999999999`` would take a gigabyte."""
+from tap_invoices.records.decimals import plain
 
 
 def keep_amounts_exact(mapper: PluginMapper) -> None:
@@ -29,8 +28,8 @@ def keep_amounts_exact(mapper: PluginMapper) -> None:
 
 def text(value: Any) -> str | None:
     """Return a value as text; None stays None."""
-    if isinstance(value, Decimal) and abs(value.adjusted()) <= _MOST_ZEROS:
-        return f"{value:f}"
+    if isinstance(value, Decimal):
+        return plain(value)
     return None if value is None else str(value)
 
 

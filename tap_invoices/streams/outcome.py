@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from tap_invoices.counts import Outcome
 from tap_invoices.errors import SyncError, failure_type
-from tap_invoices.http.retry import describe
+from tap_invoices.http.causes import describe
 from tap_invoices.streams.api import ApiStream
 from tap_invoices.streams.maps import MapError, map_error
 

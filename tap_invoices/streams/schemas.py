@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
-if TYPE_CHECKING:
-    from tap_invoices.streams.base import InvoiceStream
+from tap_invoices.records.decimals import text_schema
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = _PACKAGE / "schemas"
@@ -22,23 +21,34 @@ SOURCE_ACCOUNT = "source_account"
 _ACCOUNT = {"type": ["string"], "description": "Name of the account that the row comes from, as the settings give it."}
 
 
-@cache
-def own_schema(name: str) -> dict[str, Any]:
-    """Return the schema of what a provider sends for the stream of a name."""
-    return dict(SCHEMAS.get_schema(name))
+class _TextSchemas(SchemaDirectory):
+    """The same schemas, with amounts as text."""
+
+    @override
+    def fetch_schema(self, key: str) -> dict[str, Any]:
+        return text_schema(super().fetch_schema(key))
+
+
+_TEXT_SCHEMAS = _TextSchemas(SCHEMAS_DIR)
 
 
 @cache
-def full_schema(name: str) -> dict[str, Any]:
+def own_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
+    """Return the schema of what a provider sends for the stream of a name, with amounts as `decimals` says."""
+    return dict((_TEXT_SCHEMAS if decimals == "text" else SCHEMAS).get_schema(name))
+
+
+@cache
+def full_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
     """Return the schema of the records of the stream of a name: the provider's fields, and whose they are."""
-    own = own_schema(name)
+    own = own_schema(name, decimals)
     if SOURCE_ACCOUNT in own["required"]:
         return own
     return {**own, "properties": {SOURCE_ACCOUNT: _ACCOUNT, **own["properties"]}}
 
 
-def full_key(stream: type[InvoiceStream]) -> tuple[str, ...]:
-    """Return a stream's key: the provider's own is that of one account alone."""
+def full_key(stream: Any) -> tuple[str, ...]:
+    """Return the key of a class of streams: the provider's own is that of one account alone."""
     own = tuple(stream.primary_keys)
     return own if SOURCE_ACCOUNT in own else (SOURCE_ACCOUNT, *own)
 
@@ -48,4 +58,4 @@ class FullSchema(StreamSchema[str]):
 
     @override
     def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:
-        return full_schema(stream_class.name)
+        return full_schema(stream_class.name, stream.config.get("decimals"))

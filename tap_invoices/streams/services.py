@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tap_invoices.errors import FailureType
+
 if TYPE_CHECKING:
     from tap_invoices.counts import Counts, Outcome
     from tap_invoices.http.client import Client
@@ -41,7 +43,11 @@ class Close(Protocol):
     """Takes a stream's counts at its end."""
 
     def __call__(
-        self, counts: Counts, outcome: Outcome, failure: str | None = None, failure_type: str = "system"
+        self,
+        counts: Counts,
+        outcome: Outcome,
+        failure: str | None = None,
+        failure_type: FailureType = FailureType.SYSTEM,
     ) -> None:
         """Write the counts down, and remember a failure."""
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext
 from tap_invoices.records.conform import Conformer
+from tap_invoices.records.decimals import with_text
 from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.base import InvoiceStream
@@ -127,7 +128,7 @@ class Unified(InvoiceStream, ABC):
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
-        return row
+        return with_text(row, self.schema) if self.has_text_amounts else row
 
     @override
     def _log_misfits(self) -> None:

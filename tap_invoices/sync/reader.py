@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
 from tap_invoices.errors import FatalAPIError
-from tap_invoices.http.retry import describe
+from tap_invoices.http.causes import describe
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import ListStream
 from tap_invoices.streams.services import Batch

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from tap_invoices.counts import Counts, Doubling, Outcome
+from tap_invoices.errors import FailureType
 from tap_invoices.streams.ledger import Ledger, LedgerError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Report:
         counts: Counts,
         outcome: Outcome,
         failure: str | None = None,
-        failure_type: str = "system",
+        failure_type: FailureType = FailureType.SYSTEM,
     ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
         counts.end(outcome)
@@ -91,7 +92,7 @@ class Report:
     def fail(self, account: Account, streams: Iterable[str], reason: str) -> None:
         """Take note of an account that could not even begin."""
         for stream in streams:
-            self.close(account, Counts(stream), Outcome.FAILED, reason, "config")
+            self.close(account, Counts(stream), Outcome.FAILED, reason, FailureType.CONFIG)
 
     def log_end(self, account: Account) -> None:
         """Tell of an account that has ended, where there are several: if it is not whole, and now and then how many."""

@@ -19,6 +19,7 @@ from tap_invoices.cli.redact import mask
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sandbox.providers import PROVIDERS
 from tests.conftest import NOW
+from tests.support import forked
 from tests.support.run import COMMAND, PATIENCE, ROOT, STREAMS, environment, process, settings, sync
 from tests.sync.test_faults import PASSING
 
@@ -126,9 +127,9 @@ def test_wrong_credentials_are_not_shown(box, tmp_path, status):
 def test_an_uncaught_error_shows_no_secret(box, tmp_path):
     """A stream map of the user's own that fails, with the secrets in the error's text, also those of the sign-in."""
     program = (
-        "import sys; from tap_invoices import stream, __main__\n"
-        "def fail(self, *_): raise RuntimeError(f'with {dict(self.config)!r} and {vars(self.authenticator)!r}')\n"
-        "stream.InvoiceStream.post_process = fail\n"
+        "import sys; from tap_invoices import __main__; from tap_invoices.streams import base\n"
+        "def fail(self, *_): raise RuntimeError(f'with {dict(self.config)!r} and {vars(self.client.auth)!r}')\n"
+        "base.InvoiceStream.post_process = fail\n"
         "__main__.main()\n"
     )
     Path(tmp_path, "fail.py").write_text(program, encoding="utf-8")
@@ -156,15 +157,8 @@ def test_about_and_refused_settings_show_no_value(box, tmp_path):
     done = process(tmp_path, wrong)
     assert done.returncode == 1
     assert not leaks(done.stdout + done.stderr)
-    about = subprocess.run(  # noqa: S603
-        [*COMMAND, "--about", "--config", str(tmp_path / "config.json")],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    arguments = [*COMMAND, "--about", "--config", str(tmp_path / "config.json")]
+    about = forked.run(arguments, cwd=ROOT, env=environment(), timeout=PATIENCE)
     assert not leaks(about.stdout + about.stderr)
 
 

@@ -315,8 +315,9 @@ TEXTS = [
     for group, settings in {"": TapInvoices.config_jsonschema, **TapInvoices.config_jsonschema["properties"]}.items()
     if group in {"", "documents", *PROVIDERS}
     for name, setting in settings["properties"].items()
-    if "string" in setting.get("type", ())
+    if "string" in setting.get("type", ()) and not name.endswith(("_env", "_file", "accounts_url"))
 ]
+"""All but those that lead elsewhere."""
 
 
 def with_text(path, value):
@@ -329,7 +330,8 @@ def with_text(path, value):
 def test_a_line_end_after_a_text_is_no_part_of_it_and_one_within_is_refused(path):
     """As files and Kubernetes' secrets have it."""
     group, _, name = path.rpartition(".")
-    good = {"start_date": "2025-01-01", "on_short": "warn", "ca_bundle": __file__, "mode": "files"}.get(name)
+    choices = {"on_short": "warn", "decimals": "text", "mode": "files", "shard": "0/1"}
+    good = {"start_date": "2025-01-01", "ca_bundle": __file__, **choices}.get(name)
     good = good or ("https://example.com" if name.endswith("_url") else "file:///tmp" if name == "url" else "some-text")
     for end in ("\n", "\r\n"):
         config = tap(with_text(path, good + end)).config
@@ -543,6 +545,80 @@ def test_a_variable_that_names_no_setting_is_told_with_what_was_meant(environmen
         "the variable `TAP_INVOICES_MATAS_TOKNE` names no setting: did you mean `TAP_INVOICES_MATAS_TOKEN`?",
         "the variable `TAP_INVOICES_ZZZ` names no setting",
     ]
+
+
+ACCOUNTS = [{"name": "acme", "token": "acme-token"}, {"name": "beta", "token": "beta-token", "enabled": False}]
+
+
+@pytest.mark.parametrize("way", ["file", "json", "flat", "dotenv"])
+def test_accounts_come_in_every_way(environment, tmp_path, way):
+    config = None
+    if way == "file":
+        config = {"matas": {"accounts": ACCOUNTS}, "only_accounts": ["acme"]}
+    elif way == "json":
+        environment("MATAS", json.dumps({"accounts": ACCOUNTS}))
+        environment("ONLY_ACCOUNTS", '["acme"]')
+    elif way == "flat":
+        environment("MATAS_ACCOUNTS", json.dumps(ACCOUNTS))
+        environment("SHARD", "0/1")
+    else:
+        lines = (f"TAP_INVOICES_MATAS_ACCOUNTS='{json.dumps(ACCOUNTS)}'", "TAP_INVOICES_ACCOUNTS_AT_ONCE=2")
+        (tmp_path / ".env").write_text("\n".join(lines))
+    made = tap(config, parse_env_config=True)
+    assert list(map(str, made.accounts)) == ["matas/acme"]
+    assert made.connections["matas"].settings["token"] == "acme-token"
+    assert made.config["accounts_at_once"] == (2 if way == "dotenv" else 4)
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "variables", "token"),
+    [
+        ("", {"MATAS_TOKEN_ENV": "T"}, "of T"),
+        ("TAP_INVOICES_MATAS_TOKEN_ENV=T\n", {"MATAS_TOKEN": "of the environment"}, "of the environment"),
+        ("TAP_INVOICES_MATAS_TOKEN=of .env\n", {}, "of .env"),
+        ("TAP_INVOICES_MATAS_TOKEN=of .env\n", {"MATAS": '{"token_env": "T"}'}, "of T"),
+    ],
+)
+def test_the_higher_source_says_what_a_secret_is_in_any_form(environment, tmp_path, dotenv, variables, token):
+    (tmp_path / ".env").write_text(f"{dotenv}T=of T\n")
+    for name, value in variables.items():
+        environment(name, value)
+    assert tap(MATAS, parse_env_config=True).connections["matas"].settings["token"] == token
+
+
+def test_two_forms_of_a_secret_in_one_source_are_refused(environment):
+    environment("MATAS_TOKEN_ENV", "T")
+    environment("MATAS_TOKEN", "t0ken")
+    assert faults(parse_env_config=True) == ["`matas.token_env` cannot stand beside `matas.token`: give one of them"]
+
+
+def test_a_secret_by_reference_is_used_and_never_logged(box, run_tap, tmp_path):
+    config = box.config("ibana")
+    token = config["ibana"].pop("token")
+    (tmp_path / "default").write_text(f"{token}\n")
+    done = run_tap("--config", {"ibana": {**config["ibana"], "token_file": f"{tmp_path}/{{name}}"}})
+    assert done.returncode == 0, done.stderr
+    assert "ibana_invoices" in done.stdout
+    assert token not in done.stderr
+
+
+def test_a_secret_s_file_that_is_missing_is_told_in_one_line(box, run_tap):
+    config = box.config("ibana")
+    del config["ibana"]["token"]
+    config["ibana"]["token_file"] = "/nowhere/{name}"
+    done = run_tap("--config", config)
+    [line] = [line for line in done.stderr.splitlines() if "token_file" in line]
+    assert done.returncode == 1
+    assert "(default) names a file that cannot be read" in line
+    assert "Traceback" not in done.stderr
+    assert box.requests == []
+
+
+def test_several_accounts_of_a_provider_are_refused_until_they_can_be_read():
+    several = {"matas": {"accounts": [{**each, "enabled": True} for each in ACCOUNTS]}}
+    [line] = faults(several)
+    assert "`matas` has 2 accounts to read" in line
+    assert faults({**several, "only_accounts": ["beta"]}) == []
 
 
 def test_the_environment_merges_into_the_file_s_object(environment):

@@ -12,10 +12,12 @@ from collections import Counter
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jsonschema import Draft7Validator
 
+from tap_invoices.airbyte import child
 from tap_invoices.airbyte.catalog import airbyte_stream, select, singer_state, sync_modes
 from tap_invoices.airbyte.cli import main
 from tap_invoices.airbyte.messages import SourceError
@@ -23,6 +25,7 @@ from tap_invoices.airbyte.spec import connection_specification, tap_config
 from tap_invoices.config.settings import json_schema
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.sandbox import Sandbox
+from tests.support import forked
 from tests.support.run import DOCUMENTS, STREAMS, environment, settings
 
 SOURCE = [sys.executable, "-m", "tap_invoices.airbyte"]
@@ -37,8 +40,9 @@ def box():
 
 
 @pytest.fixture
-def source(tmp_path, capfdbinary):
+def source(tmp_path, capfdbinary, monkeypatch):
     """Run a command with its files, and return what it says."""
+    monkeypatch.setattr(child, "subprocess", SimpleNamespace(Popen=forked.Process, PIPE=subprocess.PIPE))
 
     def run(command, code=0, **files):
         with pytest.raises(SystemExit) as ended:
@@ -401,8 +405,11 @@ def until_still(box):
 
 @pytest.mark.parametrize(
     ("send", "number"),
-    [(os.kill, signal.SIGTERM), (os.kill, signal.SIGINT), (os.killpg, signal.SIGINT)],
-    ids=["SIGTERM", "SIGINT", "Ctrl-C"],
+    [
+        pytest.param(os.kill, signal.SIGTERM, id="SIGTERM"),
+        pytest.param(os.killpg, signal.SIGINT, id="Ctrl-C"),
+        pytest.param(os.kill, signal.SIGINT, id="SIGINT", marks=pytest.mark.slow),
+    ],
 )
 def test_stop_tells_the_state_of_what_was_read(box, start, send, number):
     """As the platform cancels a sync: what came is counted, and the stream is not called complete."""
@@ -425,8 +432,17 @@ def test_stop_tells_the_state_of_what_was_read(box, start, send, number):
     )
 
 
-@pytest.mark.parametrize("command", ["check", "discover", "read"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("check", signal.SIGTERM),
+        ("discover", signal.SIGINT),
+        ("read", signal.SIGTERM),
+        pytest.param("check", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("discover", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("read", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_stop_before_there_is_a_tap_leaves_no_settings(box, start, command, number):
     """The settings are on the disk, and the process that is to read them is about to start."""
     files = {"config": settings(box, "matas")}
@@ -440,7 +456,7 @@ def test_stop_before_there_is_a_tap_leaves_no_settings(box, start, command, numb
 
 def test_a_reader_that_leaves_ends_it_quietly(start):
     """Also while the tap waits to write to the source, and the source to write to the reader."""
-    with Sandbox(invoices=2000) as box:
+    with Sandbox(invoices=600) as box:
         catalog = configured(["exsited_invoices", "ibana_invoices"])
         process = start(*SOURCE, "read", config=settings(box, "exsited", "ibana"), catalog=catalog)
         assert any(b'"RECORD"' in line for line in process.stdout)
@@ -449,10 +465,16 @@ def test_a_reader_that_leaves_ends_it_quietly(start):
         assert (process.wait(20), process.stderr.read()) == (141, b"")
 
 
-@pytest.mark.parametrize("refused", [None, "ibana_invoices"], ids=["nothing else failed", "another stream failed"])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param("ibana_invoices", id="another stream failed"),
+        pytest.param(None, id="nothing else failed", marks=pytest.mark.slow),
+    ],
+)
 def test_a_tap_that_is_killed_in_the_middle_of_a_line(start, refused):
     """As by a machine without memory: what was read is told, and what broke off, and why."""
-    with Sandbox(invoices=2000) as box:
+    with Sandbox(invoices=600) as box:
         if refused:
             box.faults.add(provider="ibana", times=None, action={"status": 403})
         streams = ["ibana_invoices", "matas_invoices", "matas_invoice_details"]
@@ -465,7 +487,7 @@ def test_a_tap_that_is_killed_in_the_middle_of_a_line(start, refused):
         assert (process.wait(20), process.stderr.read()) == (1, b"")
     messages = Messages(lines)
     broken = "matas_invoices" if refused else "ibana_invoices"
-    assert 0 < messages.records[broken] < 2000
+    assert 0 < messages.records[broken] < 600
     assert messages.counted == messages.records
     assert [messages.statuses(name)[-1] for name in streams] == ["INCOMPLETE"] * 3
     assert messages.errors[-1]["failure_type"] == "system_error"

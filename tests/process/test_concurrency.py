@@ -26,6 +26,7 @@ from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
+from tests.support import forked
 from tests.support import run as faulty
 from tests.support.run import PATIENCE, until
 
@@ -117,7 +118,7 @@ def test_a_slow_reader_gets_whole_lines(tmp_path):
     with Sandbox(invoices=300) as box:
         config = tmp_path / "config.json"
         config.write_text(json.dumps(box.config()))
-        process = subprocess.Popen(  # noqa: S603
+        process = forked.Process(
             [*faulty.COMMAND, "--config", str(config)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

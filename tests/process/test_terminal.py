@@ -9,10 +9,10 @@ import pty
 import re
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import threading
+import time
 from contextlib import nullcontext, redirect_stdout
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -24,6 +24,7 @@ from tap_invoices.cli import progress as terminal
 from tap_invoices.counts import Counts, Doubling, Outcome
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
+from tests.support import forked
 from tests.support import run as faulty
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -94,7 +95,7 @@ def show(tmp_path):
         command = faulty.command(tmp_path, config, streams=streams)
         with (
             out.open("wb") as file,
-            subprocess.Popen(  # noqa: S603
+            forked.Process(
                 command, stdout=screen.theirs if stdout == "terminal" else file, stderr=screen.theirs, env=environment
             ) as process,
         ):
@@ -203,7 +204,7 @@ def test_retries_and_waits_are_told(box, watch, monkeypatch):
     told = re.compile(r"ibana_invoices .* waits [3-6]\d s, 1 retries")
     sleep = Mock(side_effect=lambda _: faulty.until(lambda: told.search(watch.screen.text)))
     monkeypatch.setattr("tap_invoices.http.retry.FIRST_WAIT", 50)
-    monkeypatch.setattr("backoff._sync.time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("tap_invoices.http.retry.time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
     box.faults.add(provider="ibana", action={"status": 503})
     screen = watch(faulty.settings(box, "ibana"))
     assert sleep.call_count == 1

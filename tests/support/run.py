@@ -20,9 +20,10 @@ from functools import cached_property
 from pathlib import Path
 
 from tap_invoices.tap import TapInvoices
+from tests.support import forked
+from tests.support.forked import COMMAND
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "tap_invoices"]
 
 ACCOUNT = "default"
 PROVIDERS = ("covage", "matas", "ibana", "exsited", "i3dnet")
@@ -157,7 +158,7 @@ class Run:
         return {stream: why for each in self.tap.report.failures.values() for stream, why in each.items()}
 
     def bookmark(self, stream, account=None):
-        return self.state.get("bookmarks", {}).get(stream, {}).get("accounts", {}).get(account or ACCOUNT, {})
+        return bookmark_in(self.state, stream, account)
 
     def account(self, stream):
         return self.tap.report.counts(stream)
@@ -190,11 +191,17 @@ class Watched(TapInvoices):
         return tap
 
 
+def bookmark_in(state, stream, account=None):
+    """Return an account's bookmark in a state."""
+    return state.get("bookmarks", {}).get(stream, {}).get("accounts", {}).get(account or ACCOUNT, {})
+
+
 def of_accounts(state):
     """Return a state in which bookmarks that name no account are those of the only one."""
-    if not state or "bookmarks" not in state:
+    if not isinstance(state, dict) or not isinstance(state.get("bookmarks"), dict):
         return state
-    return {"bookmarks": {name: of_account(each) for name, each in state["bookmarks"].items()}}
+    known = {name: of_account(each) for name, each in state["bookmarks"].items() if name in STREAMS}
+    return {**state, "bookmarks": {**state["bookmarks"], **known}}
 
 
 def of_account(bookmark, account=None):
@@ -276,15 +283,8 @@ def environment(**more):
 
 def process(folder, config, state=None, *, streams=None, **variables):
     """Run one sync as a process of its own."""
-    return subprocess.run(  # noqa: S603
-        command(folder, config, state, streams=streams),
-        cwd=folder,
-        env=environment(**variables),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    arguments = command(folder, config, state, streams=streams)
+    return forked.run(arguments, cwd=folder, env=environment(**variables), timeout=PATIENCE)
 
 
 def fresh_seeds(count):

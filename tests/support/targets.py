@@ -9,6 +9,7 @@ import subprocess
 from decimal import Decimal
 from pathlib import Path
 
+from tests.support import forked
 from tests.support.run import COMMAND, ROOT, command, environment
 
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
@@ -21,7 +22,7 @@ def pipe(target, folder, config, target_config, state=None, *, streams):  # noqa
     folder.mkdir(exist_ok=True)
     settings = folder / "target.json"
     settings.write_text(json.dumps(target_config), encoding="utf-8")
-    with subprocess.Popen(  # noqa: S603
+    with forked.Process(
         command(folder, config, state, streams=streams),
         cwd=folder,
         env=environment(),

@@ -12,7 +12,7 @@ import pytest
 
 from tap_invoices.records.decode import decode
 from tap_invoices.sandbox import Sandbox
-from tests.conftest import NOW
+from tests.conftest import NOW, crossed
 from tests.support.run import CHILDREN, DOCUMENTS, LISTS, SUB_LISTS, provider_of
 
 LIST_OF = {
@@ -297,8 +297,11 @@ def test_a_list_that_is_not_selected_is_read_but_not_told(box, sync, stream, boo
     assert {message["stream"] for message in done.messages if "stream" in message} == {stream}
 
 
-@pytest.mark.parametrize("stream", ONE_EACH, indirect=True)
-@pytest.mark.parametrize("mapping", [{"__filter__": "False"}, "__NULL__", {"__else__": None, "__key_properties__": []}])
+@pytest.mark.parametrize(
+    ("stream", "mapping"),
+    crossed(ONE_EACH, [{"__filter__": "False"}, "__NULL__", {"__else__": None, "__key_properties__": []}]),
+    indirect=["stream"],
+)
 def test_a_stream_map_on_the_list_loses_no_detail(box, sync, stream, book, mapping):
     listing = LIST_OF[provider_of(stream)]
     done = sync(settings(box, stream, stream_maps={listing: mapping}), select=[listing, stream])
@@ -556,7 +559,7 @@ def test_an_item_that_failed_and_then_is_gone_is_forgotten(box, sync, stream, fi
     assert not second.failures
 
 
-@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(("stream", "status"), crossed(CHILDREN, [400, 403]), indirect=["stream"])
 def test_the_other_items_of_a_failing_one_come(box, sync, stream, first_item, book, status):  # noqa: PLR0913, PLR0917
     box.faults.add(path=hit(stream, first_item), times=None, action={"status": status})
     done = sync(settings(box, stream), select=[stream])
@@ -565,7 +568,7 @@ def test_the_other_items_of_a_failing_one_come(box, sync, stream, first_item, bo
     assert {item(stream, record) for record in done.records[stream]} == set(due(stream, book)) - {first_item}
 
 
-@pytest.mark.parametrize("module", ["details", "listing"])
+@pytest.mark.parametrize("module", ["details", "lists"])
 def test_what_nobody_thought_of_in_one_item_fails_alone_and_tells_no_data(box, sync, caplog, monkeypatch, module):
     def fail(body):
         if b"iban" in body:
@@ -573,8 +576,8 @@ def test_what_nobody_thought_of_in_one_item_fails_alone_and_tells_no_data(box, s
         return decode(body)
 
     caplog.set_level("DEBUG")
-    monkeypatch.setattr(f"tap_invoices.{module}.decode", fail)
-    stream = {"details": "exsited_invoice_details", "listing": "exsited_order_invoices"}[module]
+    monkeypatch.setattr(f"tap_invoices.streams.{module}.decode", fail)
+    stream = {"details": "exsited_invoice_details", "lists": "exsited_order_invoices"}[module]
     first_item, *others = due(stream, box.book("exsited"))
     box.faults.add(path=hit(stream, first_item), times=None, action={"status": 200, "body": '{"iban": "NL02"}'})
     done = sync(settings(box, stream), select=[stream])
@@ -599,7 +602,7 @@ def test_a_failing_item_is_told_with_its_id(box, sync, caplog, stream, first_ite
     assert any(first_item in record.getMessage() for record in caplog.records if record.levelname == "WARNING")
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(("stream", "status"), crossed(CHILDREN, [401, 403]), indirect=["stream"])
 def test_a_refusal_on_an_item_ends_its_stream_at_once(box, sync, stream, book, status):
     listing = LIST_OF[provider_of(stream)]
     box.faults.add(path=CHILDREN[stream], times=None, action={"status": status})
@@ -711,6 +714,7 @@ def test_failures_of_two_kinds_end_nothing(box, sync):
     assert len(done.bookmark(DETAILS)["failed"]) == 25
 
 
+@pytest.mark.slow
 def test_beyond_500_failed_ids_the_bookmark_stays_before_the_earliest(sync):
     with Sandbox(invoices=540) as box:
         box.now = NOW
@@ -802,7 +806,7 @@ def test_a_bookmark_does_not_go_back(box, sync, stream):
     """What it stood for is gone from the source, and what the lookback brings is older."""
     config = settings(box, stream, lookback_days=36500)
     state = sync(config, select=[stream]).state
-    mark = state["bookmarks"][stream]
+    mark = state["bookmarks"][stream]["accounts"]["default"]
     later = {10: "2026-11-01", 27: "2026-11-01T00:00:00.000000Z"}[len(mark["replication_key_value"])]
     mark["replication_key_value"] = later
     again = sync(config, state, select=[stream])

@@ -320,7 +320,7 @@ def test_one_row_that_is_always_dropped_fails_the_stream(box):
     ("stream", "few", "many", "share"),
     [
         ("ibana_invoices", 1_000, 6_000, 0.5),
-        ("exsited_invoices", 1_500, 8_000, 0.5),
+        pytest.param("exsited_invoices", 1_500, 8_000, 0.5, marks=pytest.mark.slow),
         ("matas_invoices", 3_000, 12_000, 2),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_large_document_comes_whole(box, sync, files, inline):
 def test_a_large_file_is_never_whole_in_memory(box, files, tmp_path):
     config = {**files, "max_connections": 1}
     small = peak(tmp_path, config, COVAGE)
-    box.book("covage").pdfs[next(iter(box.book("covage").invoices))] = b"%PDF-1.7\n" + bytes(80_000_000) + b"\n%%EOF"
+    box.book("covage").pdfs[next(iter(box.book("covage").invoices))] = b"%PDF-1.7\n" + bytes(40_000_000) + b"\n%%EOF"
     assert peak(tmp_path, config, COVAGE) < small + 20_000
 
 

@@ -18,7 +18,7 @@ from tap_invoices.streams.lists import PagedListStream
 from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
-from tests.support.run import DOCUMENTS, UNIFIED, own_signals, provider_of
+from tests.support.run import DOCUMENTS, UNIFIED, bookmark_in, own_signals, provider_of
 
 INVOICES = 60
 PAGE = 7
@@ -173,7 +173,7 @@ def test_every_key_comes_exactly_once(run, stream, book):
 def test_keys_and_bookmark_are_the_contract(run, stream):
     [message] = [m for m in run.messages if m["type"] == "SCHEMA" and m["stream"] == stream]
     keys, replication = STREAMS[stream]
-    assert message["key_properties"] == keys
+    assert message["key_properties"] == ["source_account", *keys]
     assert message.get("bookmark_properties", []) == ([replication] if replication else [])
     assert run.bookmark(stream).get("replication_key") == replication
 
@@ -194,7 +194,9 @@ def test_schema_comes_before_the_first_record(run, stream):
 
 def test_schema_is_the_file(run, stream, schema):
     [message] = [m for m in run.messages if m["type"] == "SCHEMA" and m["stream"] == stream]
-    assert message["schema"]["properties"] == schema["properties"]
+    account, *own = message["schema"]["properties"].items()
+    assert dict(own) == schema["properties"]
+    assert account == ("source_account", {"type": ["string"], "description": account[1]["description"]})
 
 
 def test_records_fit_the_schema(run, stream, schema):
@@ -256,7 +258,7 @@ def test_no_state_is_ahead_of_its_records(run, stream):
         if message["type"] == "RECORD" and message["stream"] == stream and replication:
             largest = max(largest, message["record"][replication] or "")
         elif message["type"] == "STATE" and replication:
-            told = message["value"]["bookmarks"].get(stream, {}).get("replication_key_value")
+            told = bookmark_in(message["value"], stream).get("replication_key_value")
             assert not told or instant(told) <= instant(largest)
 
 

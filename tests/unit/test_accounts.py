@@ -74,6 +74,8 @@ def test_a_provider_s_root_holds_for_its_accounts_before_the_built_in_one():
     config = {"matas": {"api_url": API, "accounts": [{"name": "acme", "token": "t0ken"}]}}
     with_defaults = TapInvoices(config=config).accounts[0]
     assert with_defaults.config["api_url"] == API
+    entries = SCHEMA["properties"]["matas"]["properties"]["accounts"]["items"]["properties"]
+    assert not [name for name, setting in entries.items() if "default" in setting]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])
@@ -153,6 +155,24 @@ def test_a_secret_that_lacks_is_its_account_s_failure_alone(monkeypatch, tmp_pat
     assert said in str(failure.value)
     assert "secret" not in str(failure.value).replace("holds no secret", "")
     assert beta.settings()["token"] == "beta-token"
+
+
+def test_two_accounts_are_one_by_the_values_of_what_they_sign_in_with(monkeypatch):
+    monkeypatch.setenv("BETA", "acme-token")
+    beta = {"name": "beta", "token_env": "BETA", "api_url": f"{API}/", "page_size": 5}
+    acme, beta, gamma = accounts(ibana(ACME, beta, {"name": "gamma", "token": "gamma-token"}))
+    assert acme.identity(acme.settings()) == beta.identity(beta.settings())
+    assert acme.identity(acme.settings()) != gamma.identity(gamma.settings())
+
+
+def test_a_realm_of_their_own_makes_the_same_credentials_two_accounts():
+    shared = {"api_url": API, "auth_url": API, "username": "u", "password": "p"}
+    config = {"covage": {**shared, "accounts": [{"name": "a"}, {"name": "b", "realm": "other"}]}}
+    assert list(map(str, accounts(config))) == ["covage/a", "covage/b"]
+    config["covage"]["accounts"][1]["realm"] = "covage"  # the default
+    assert faults(config) == [
+        "`covage.accounts[1]` has the same credentials as `covage.accounts[0]`, whose invoices would come twice"
+    ]
 
 
 def test_secrets_do_not_show_in_an_account_s_representation():
@@ -239,6 +259,8 @@ def test_no_account_to_read_is_told():
         ({"ibana": {"api_url": API, "token": "x", "token_env": "X"}}, "`ibana.token_env` cannot stand beside"),
         (ibana({"name": "a"}, token_file="x/{nam}"), "`ibana.token_file` has a brace"),
         (ibana({"name": "a"}, token_env="no variable"), "`ibana.token_env` must be the name of a variable"),
+        (ibana({"name": "a"}, token_env="X\nY"), "`ibana.token_env` has a line end"),
+        (ibana({"name": "a"}, token_file="x\ny"), "`ibana.token_file` has a line end"),
         (ibana({"name": "a"}, token_file="nowhere://x"), "`ibana.token_file` has a scheme"),
         (ibana(ACME, accounts_url="x.jsonl"), "`ibana.accounts_url` cannot stand beside `accounts`"),
         (ibana(ACME, account="x"), "`ibana.account` names a provider's only account"),

@@ -1,4 +1,4 @@
-"""Covage: what the portal says of itself, and its streams."""
+"""Covage: settings, sign-in and streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exsited: what the portal says of itself, and its streams."""
+"""Exsited: settings, sign-in and streams."""
 
 from __future__ import annotations
 

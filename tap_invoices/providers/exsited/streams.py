@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tap_invoices.paging.base import Page
 
 _NULL = ("NULL", "", None)
-"""How a value is told that is none."""
+"""What stands for a missing value."""
 
 
 class ExsitedStream(InvoiceStream):
@@ -120,14 +120,14 @@ class ExsitedItem(ExsitedStream, DetailStream):
 
 
 class InvoiceDetails(ExsitedItem):
-    """Each invoice as its own endpoint tells it."""
+    """Each invoice from its own endpoint."""
 
     name = "exsited_invoice_details"
     path = "/api/v3/invoices/{id}"
 
 
 class InvoiceInformation(ExsitedItem):
-    """Each invoice without its lines, as API v2 tells it."""
+    """Each invoice without its lines, from API v2."""
 
     name = "exsited_invoice_information"
     path = "/api/v2/invoices/{id}/information"

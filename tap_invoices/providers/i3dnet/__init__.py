@@ -1,4 +1,4 @@
-"""i3D.net: what the portal says of itself, and its streams."""
+"""i3D.net: settings, sign-in and streams."""
 
 from __future__ import annotations
 

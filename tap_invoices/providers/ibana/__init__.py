@@ -1,4 +1,4 @@
-"""ibana: what the portal says of itself, and its streams."""
+"""ibana: settings, sign-in and streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matas: what the portal says of itself, and its streams."""
+"""Matas: settings, sign-in and streams."""
 
 from __future__ import annotations
 

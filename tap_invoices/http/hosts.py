@@ -1,0 +1,66 @@
+"""Hosts that answer nobody: not every account need find that out for itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tap_invoices.errors import ProviderDownError
+
+_ENOUGH = 3
+"""So many accounts in a row that used up their time at a host make it doubtful."""
+
+_VALID = 30.0
+"""Seconds for which the outcome of a try at a doubtful host holds for all."""
+
+
+class Hosts:
+    """What the accounts of a run know of their hosts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._hosts: dict[str, _Host] = {}
+
+    @contextmanager
+    def trial(self, host: str) -> Iterator[bool]:
+        """Enter to ask a host; gives whether to be patient. One account at a time asks a doubtful host, and once.
+
+        Raises:
+            ProviderDownError: If that was done a moment ago, in vain.
+        """
+        with self._lock:
+            known = self._hosts.setdefault(host, _Host())
+        if known.is_doubtful():
+            with known.turn:
+                if known.is_doubtful():
+                    if time.monotonic() < known.failed_at + _VALID:
+                        raise ProviderDownError(known.why)
+                    yield False
+                    return
+        yield True
+
+    def answered(self, host: str) -> None:
+        """Take note that a host has answered."""
+        if known := self._hosts.get(host):
+            known.failures = 0
+
+    def lost(self, host: str, why: str) -> None:
+        """Take note that an account used up its time at a host."""
+        with self._lock:
+            known = self._hosts.setdefault(host, _Host())
+            known.failures += 1
+            known.failed_at, known.why = time.monotonic(), why
+
+
+class _Host:
+    def __init__(self) -> None:
+        self.failures = 0
+        self.failed_at = 0.0
+        self.why = ""
+        self.turn = threading.Lock()
+
+    def is_doubtful(self) -> bool:
+        """Tell whether account after account has asked in vain."""
+        return self.failures >= _ENOUGH

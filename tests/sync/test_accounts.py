@@ -1,0 +1,293 @@
+"""Many accounts of one provider in one run: each on its own, and none loses a row to another."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import sys
+import threading
+from copy import deepcopy
+
+import pytest
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_invoices.sandbox import Sandbox
+from tap_invoices.tap import TapInvoices
+from tests.support import run as faulty
+
+NAMES = ("acme", "beta", "gamma")
+STREAM = "ibana_invoices"
+
+
+@pytest.fixture
+def box():
+    with Sandbox(invoices=25, accounts=NAMES) as served:
+        yield served
+
+
+def marks(state, stream=STREAM):
+    return state["bookmarks"][stream]["accounts"]
+
+
+def rows(run, stream=STREAM):
+    return {account: len(found) for (name, account), found in run.by_account.items() if name == stream}
+
+
+# Rows
+
+
+def test_every_stream_of_every_account_is_whole_under_equal_ids(box):
+    config = {**box.accounts_config(), "documents": {"mode": "inline"}}
+    run = faulty.sync(config, streams=faulty.STREAMS)
+    assert not run.failures
+    for stream in faulty.STREAMS:
+        [schema] = [m for m in run.messages if m["type"] == "SCHEMA" and m["stream"] == stream]
+        key = schema["key_properties"]
+        assert key[0] == "source_account"
+        own = {account: run.by_account[stream, account] for account in NAMES}
+        keys = {account: [tuple(row[name] for name in key[1:]) for row in found] for account, found in own.items()}
+        assert keys["acme"]
+        assert sorted(keys["acme"]) == sorted(keys["beta"]) == sorted(keys["gamma"])
+        assert len(set(keys["acme"])) == len(keys["acme"])
+
+
+def test_rows_of_a_stream_keep_their_order(box):
+    run = faulty.sync(
+        {**box.accounts_config("ibana"), "ibana": {**box.accounts_config("ibana")["ibana"], "page_size": 5}}
+    )
+    orders = [[row["id"] for row in run.by_account[STREAM, name]] for name in NAMES]
+    assert orders[0] == orders[1] == orders[2]
+
+
+@pytest.mark.parametrize("text", ['"', "é", "x"])
+def test_a_field_of_that_name_from_a_provider_is_an_unknown_one(box, text):
+    """Once on the road of rows that go out as they came, and once on the general one."""
+    book = box.book("ibana", "acme")
+    book.change(next(iter(book.invoices)), source_account=text)
+    run = faulty.sync(box.accounts_config("ibana"))
+    kept = [row["additional_properties"] for row in run.by_account[STREAM, "acme"] if row["additional_properties"]]
+    assert {"source_account": text} in [{n: v for n, v in extra.items() if n == "source_account"} for extra in kept]
+    assert all(row["source_account"] == "acme" for row in run.by_account[STREAM, "acme"])
+
+
+def test_a_catalog_from_before_takes_neither_column_nor_key_away(box):
+    config = box.accounts_config("ibana")
+    catalog = faulty.catalog(config, [STREAM])
+    [entry] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == STREAM]
+    del entry["schema"]["properties"]["source_account"]
+    entry["key_properties"] = ["id"]
+    entry["metadata"] = [part for part in entry["metadata"] if part["breadcrumb"] != ["properties", "source_account"]]
+    for part in entry["metadata"]:
+        part["metadata"].pop("table-key-properties", None)
+    entry["metadata"].append({"breadcrumb": ["properties", "source_account"], "metadata": {"selected": False}})
+    run = faulty.sync(config, catalog=catalog)
+    [schema] = [m for m in run.messages if m["type"] == "SCHEMA"]
+    assert schema["key_properties"] == ["source_account", "id"]
+    assert schema["schema"]["properties"]["source_account"]["type"] == ["string"]
+    assert rows(run) == dict.fromkeys(NAMES, 25)
+
+
+def test_documents_of_equal_names_are_files_of_their_own(box, tmp_path):
+    config = {**box.accounts_config("i3dnet"), "documents": {"mode": "files", "url": str(tmp_path)}}
+    run = faulty.sync(config, streams=["i3dnet_invoice_documents"])
+    assert not run.failures
+    for name in NAMES:
+        stored = {file.name for file in (tmp_path / "i3dnet_invoice_documents" / name).iterdir()}
+        assert stored == {row["file_name"] for row in run.by_account["i3dnet_invoice_documents", name]}
+        assert len(stored) == 25
+
+
+def test_a_map_of_the_users_never_sees_another_accounts_values(box):
+    """The SDK's map holds the record that it works on."""
+    maps = {STREAM: {"whose": "source_account", "which": "source_account + '-' + id"}}
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        run = faulty.sync({**box.accounts_config("ibana"), "stream_maps": maps})
+    finally:
+        sys.setswitchinterval(before)
+    assert rows(run) == dict.fromkeys(NAMES, 25)
+    for (_, account), found in run.by_account.items():
+        assert {row["whose"] for row in found} == {account}
+        assert all(row["which"] == f"{account}-{row['id']}" for row in found)
+
+
+# State
+
+
+def test_a_second_sync_goes_on_for_each_account_and_a_new_one_gets_all(box):
+    two = box.accounts_config("ibana", names=NAMES[:2])
+    first = faulty.sync(two)
+    assert set(marks(first.state)) == set(NAMES[:2])
+    second = faulty.sync(box.accounts_config("ibana"), first.state)
+    assert rows(second)["gamma"] == 25
+    assert rows(second)["acme"] == rows(second)["beta"] < 25
+    assert set(marks(second.state)) == set(NAMES)
+
+
+def test_accounts_that_are_not_in_the_run_keep_their_bookmarks(box):
+    first = faulty.sync(box.accounts_config("ibana"))
+    again = faulty.sync({**box.accounts_config("ibana"), "only_accounts": ["beta"]}, first.state)
+    assert set(rows(again)) == {"beta"}
+    assert marks(again.state) | {"beta": None} == marks(first.state) | {"beta": None}
+    alone = faulty.sync(box.accounts_config("ibana", names=["gamma"]), first.state)
+    assert set(marks(alone.state)) == set(NAMES)
+
+
+def test_the_only_account_goes_on_when_it_becomes_one_of_many(box):
+    config = box.accounts_config("ibana")
+    [acme] = [account for account in config["ibana"]["accounts"] if account["name"] == "acme"]
+    only = {n: v for n, v in acme.items() if n != "name"} | {"account": "acme", "api_url": config["ibana"]["api_url"]}
+    first = faulty.sync({"ibana": only})
+    assert rows(first) == {"acme": 25}
+    many = faulty.sync(config, first.state)
+    assert rows(many)["acme"] < rows(many)["beta"] == 25
+
+
+def test_a_bookmark_of_before_accounts_is_refused_by_name(box):
+    state = {"bookmarks": {STREAM: {"replication_key": "updatedAt", "replication_key_value": "2026-01-01T00:00:00Z"}}}
+    with pytest.raises(ConfigValidationError) as refused:
+        TapInvoices(config=box.config("ibana"), state=state)
+    [line] = refused.value.errors
+    assert STREAM in line
+
+
+def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
+    faulty.tell_every_state(monkeypatch)
+    config = box.accounts_config("ibana")
+    config["ibana"]["page_size"] = 5
+    run = faulty.sync(config)
+    seen, states = {}, 0
+    for message in run.messages:
+        if message["type"] == "RECORD":
+            row = message["record"]
+            seen[row["source_account"]] = max(seen.get(row["source_account"], ""), row["updatedAt"])
+        elif message["type"] == "STATE":
+            states += 1
+            for account in NAMES:
+                told = faulty.bookmark_in(message["value"], STREAM, account).get("replication_key_value", "")
+                assert told[:19] <= seen.get(account, "")[:19]
+    assert states > len(NAMES)
+    assert run.messages[-1]["type"] == "STATE"
+
+
+def test_a_state_is_told_seldom_and_at_the_end(box):
+    run = faulty.sync(box.accounts_config("ibana"))
+    assert [message["type"] for message in run.messages].count("STATE") == 1
+    assert run.messages[-1]["type"] == "STATE"
+
+
+# Faults of one
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "401"), (403, "403")])
+def test_an_account_that_is_refused_ends_alone(box, status, reason):
+    box.faults.add(provider="ibana", account="beta", times=None, action={"status": status})
+    config = box.accounts_config("ibana")
+    run = faulty.sync(config)
+    assert list(run.tap.report.failures) == ["ibana/beta"]
+    assert reason in run.tap.report.failures["ibana/beta"][STREAM]
+    assert rows(run) == {"acme": 25, "gamma": 25}
+    assert set(marks(run.state)) == {"acme", "gamma"}
+
+
+@pytest.mark.parametrize("given", ["token_file", "token_env", "empty"])
+def test_a_secret_that_lacks_is_its_accounts_failure(box, tmp_path, given):
+    config = box.accounts_config("ibana")
+    beta = config["ibana"]["accounts"][1]
+    token = beta.pop("token")
+    beta |= {"token_file": {"token_file": str(tmp_path / "none")}, "token_env": {"token_env": "NOBODY_SETS_IT"}}.get(
+        given, {"token": ""}
+    )
+    run = faulty.sync(config)
+    assert list(run.tap.report.failures) == ["ibana/beta"]
+    assert token not in str(run.tap.report.failures)
+    assert rows(run) == {"acme": 25, "gamma": 25}
+
+
+def test_the_bookmark_of_a_failed_account_stays(box):
+    config = box.accounts_config("ibana")
+    first = faulty.sync(config)
+    box.book("ibana", "beta").add()
+    box.faults.add(provider="ibana", account="beta", times=None, action={"status": 403})
+    again = faulty.sync(config, first.state)
+    assert marks(again.state)["beta"] == marks(first.state)["beta"]
+
+
+def test_two_accounts_that_turn_out_to_be_one_are_told(box, tmp_path):
+    """Their references differ, and lead to one secret."""
+    config = box.accounts_config("ibana")
+    acme, beta, _ = config["ibana"]["accounts"]
+    token = acme.pop("token")
+    beta.pop("token")
+    for account in (acme, beta):
+        path = tmp_path / account["name"]
+        path.write_text(token)
+        account["token_file"] = str(path)
+    run = faulty.sync({**config, "accounts_at_once": 1})
+    assert list(run.tap.report.failures) == ["ibana/beta"]
+    assert rows(run) == {"acme": 25, "gamma": 25}
+
+
+# Side by side
+
+
+def test_so_many_are_read_at_the_same_time(box):
+    asking, most, lock = set(), [], threading.Lock()
+    gate = threading.Event()
+
+    def watch(request):
+        with lock:
+            asking.add(request.headers.get("Authorization"))
+            most.append(len(asking))
+            if len(asking) == 2:
+                gate.set()
+        gate.wait(faulty.PATIENCE)
+
+    box.on_request(watch)
+    run = faulty.sync({**box.accounts_config("ibana"), "accounts_at_once": 2})
+    assert not run.failures
+    assert most[:2] == [1, 2] or most[0] == 2
+
+
+def test_one_at_a_time_comes_in_the_order_of_the_settings(box):
+    run = faulty.sync({**box.accounts_config("ibana"), "accounts_at_once": 1})
+    order = [m["record"]["source_account"] for m in run.messages if m["type"] == "RECORD"]
+    assert list(dict.fromkeys(order)) == list(NAMES)
+
+
+def test_an_account_that_waits_gives_its_place_to_others(box):
+    """It is told to come back after the others are done."""
+    box.faults.add(provider="ibana", account="acme", action={"retry_after": 2})
+    run = faulty.sync({**box.accounts_config("ibana"), "accounts_at_once": 1})
+    assert not run.failures
+    order = [m["record"]["source_account"] for m in run.messages if m["type"] == "RECORD"]
+    assert next(iter(dict.fromkeys(order))) == "beta"
+    assert rows(run) == dict.fromkeys(NAMES, 25)
+
+
+# What is told
+
+
+def test_the_log_names_who_is_not_whole_once(box, caplog):
+    box.faults.add(provider="ibana", account="beta", times=None, action={"status": 403})
+    with caplog.at_level(logging.INFO), faulty.own_signals():
+        assert not _run(box.accounts_config("ibana"))
+    told = [record.getMessage() for record in caplog.records if "ibana/beta" in record.getMessage()]
+    assert len(told) == 2, "when it ends, and in the summary"
+    assert told[-1].startswith("2 of 3 accounts are whole; 1 are not")
+
+
+def _run(config):
+    with contextlib.redirect_stdout(io.StringIO()):
+        return TapInvoices(config=deepcopy(config)).run()
+
+
+def test_the_ledger_says_whose_counts_they_are(box, tmp_path):
+    url = tmp_path / "ledger.jsonl"
+    faulty.sync({**box.accounts_config("ibana"), "ledger_url": str(url)})
+    entries = [json.loads(line) for line in url.read_text().splitlines()]
+    assert sorted((entry["provider"], entry["account"]) for entry in entries) == [("ibana", name) for name in NAMES]
+    assert {entry["emitted"] for entry in entries} == {25}
