@@ -38,6 +38,11 @@ class FromDocuments(Unified, DocumentStream, ABC):
         self._gone: list[tuple[str, Batch]] = []
         """Items that seem gone, of which a row goes out once that is believed."""
 
+    @classmethod
+    @override
+    def row_schema(cls) -> dict[str, Any]:
+        return cls.parent.row_schema()
+
     @cached_property
     def store(self) -> Store:
         """Where the documents are kept."""
