@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
+import subprocess
 import sys
 from collections import Counter
 from datetime import date
@@ -114,12 +116,20 @@ finally:
 
 @pytest.mark.parametrize("read_xml", [False, True])
 @pytest.mark.parametrize("is_there", [True, False])
-def test_pypdf_is_imported_only_with_the_setting(  # noqa: PLR0913, PLR0917
-    box, run_tap, make_catalog, monkeypatch, read_xml, is_there
-):
-    monkeypatch.setattr(faulty, "COMMAND", [sys.executable, "-c", _MAIN.format(is_there=is_there)])
+def test_pypdf_is_imported_only_with_the_setting(box, tmp_path, make_catalog, read_xml, is_there):
     config = inline(box, "covage", read_xml=read_xml)
-    done = run_tap("--config", config, "--catalog", make_catalog(config, [COVAGE]), PYTHONPATH=str(ROOT))
+    catalog = make_catalog(config, [COVAGE])
+    files = {name: tmp_path / f"{name}.json" for name in ("config", "catalog")}
+    for name, value in (("config", config), ("catalog", catalog)):
+        files[name].write_text(json.dumps(value), encoding="utf-8")
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", _MAIN.format(is_there=is_there), *(f"--{name}={path}" for name, path in files.items())],
+        env=faulty.environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=faulty.PATIENCE,
+        check=False,
+    )
     *lines, imported = done.stderr.splitlines()
     assert imported == str(read_xml and is_there)
     assert done.returncode == int(read_xml and not is_there)
