@@ -7,17 +7,19 @@ PY := $(VENV)/bin/python
 MELTANO := .venv-meltano
 TARGET := .venv-target-jsonl
 TARGETS := .venv-targets
+MORE_TARGETS := csv pipelinewise-postgres s3 s3-jsonl singer-jsonl universal-file
 AIRBYTE := .venv-airbyte
 EINVOICE := .venv-einvoice
 
-.PHONY: help demo test test-all test-airbyte bench lint format docs lock clean
+.PHONY: help demo test test-all test-airbyte test-targets bench lint format docs lock clean
 
 help:
 	@echo "make demo      sync all five providers from a local sandbox to output/demo, through Meltano"
 	@echo "make test      the test suite; make test ARGS='-k paging' runs a part of it"
 	@echo "make test-all  the long forms too"
 	@echo "make test-airbyte  the clients of Airbyte and Exsited, in an environment of their own"
-	@echo "make bench     the benchmark, about an hour; make bench ARGS='--only W1 --rounds 1' is a part of it"
+	@echo "make test-targets  load the sandbox twice into ten targets, and write the table of docs/targets.md"
+	@echo "make bench     the benchmark, about an hour; make bench ARGS='--smoke' is a quick look"
 	@echo "make lint      ruff, mypy and the rooms' imports; make format applies what ruff can"
 	@echo "make docs      write the generated parts of the documents"
 	@echo "make lock      resolve requirements/*.txt again; UPGRADE=--upgrade takes newer versions"
@@ -35,6 +37,9 @@ test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.i
 
 test-airbyte: $(VENV)/.test $(AIRBYTE)/.installed
 	SOURCE_INVOICES=$(abspath $(VENV))/bin/source-invoices $(AIRBYTE)/bin/python -m pytest tests/airbyte $(ARGS)
+
+test-targets: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MORE_TARGETS:%=$(TARGETS)-%/.installed)
+	$(PY) -m tools.loads
 
 bench: $(VENV)/.created
 	$(PY) -m benchmarks $(ARGS)
@@ -106,6 +111,11 @@ $(TARGETS)/.postgres: requirements/postgres.txt
 	$(call install,$(TARGETS),--require-hashes -r requirements/postgres.txt)
 	@touch $@
 
+$(TARGETS)-%/.installed: $(VENV)/.created requirements/targets-%.txt
+	$(PY) -m venv --clear --without-pip $(@D)
+	$(call install,$(@D),--require-hashes -r requirements/targets-$*.txt)
+	@touch $@
+
 $(EINVOICE)/.installed: $(VENV)/.created requirements/einvoice.txt
 	$(PY) -m venv --clear --without-pip $(EINVOICE)
 	$(call install,$(EINVOICE),--require-hashes -r requirements/einvoice.txt)
@@ -138,6 +148,8 @@ lock: $(VENV)/.created
 	$(compile) requirements/meltano.in --output-file requirements/meltano.txt
 	$(compile) requirements/target-jsonl.in --output-file requirements/target-jsonl.txt
 	$(compile) requirements/targets.in --output-file requirements/targets.txt
+	for name in $(MORE_TARGETS); do \
+	  $(compile) requirements/targets-$$name.in --output-file requirements/targets-$$name.txt || exit 1; done
 	$(compile) requirements/postgres.in --output-file requirements/postgres.txt
 	$(compile) requirements/einvoice.in --output-file requirements/einvoice.txt
 	$(compile) requirements/airbyte.in --override requirements/airbyte-overrides.txt --output-file requirements/airbyte.txt
@@ -147,5 +159,5 @@ lock: $(VENV)/.created
 	  --output-file benchmarks/requirements/airbyte.txt
 
 clean:
-	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(AIRBYTE) $(EINVOICE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output benchmarks/.envs benchmarks/.work
+	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(MORE_TARGETS:%=$(TARGETS)-%) $(AIRBYTE) $(EINVOICE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output benchmarks/.envs benchmarks/.work
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

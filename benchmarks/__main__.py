@@ -1,6 +1,6 @@
 """``python -m benchmarks``: run the contenders in turn, and write RESULTS.md and results.svg.
 
-A part of the workloads, or a smaller scale, writes them to ``benchmarks/.work`` instead.
+A part of the workloads, a smaller scale or a smoke run writes them to ``benchmarks/.work`` instead.
 """
 
 from __future__ import annotations
@@ -31,16 +31,19 @@ def main() -> int:
     chosen = [work.scaled(options.scale) for work in chosen]
     kinds = {work.kind for work in chosen}
     works = [*(start for start in STARTS if start.kind in kinds), *chosen]
+    if options.smoke:
+        works = [work.smoke() for work in works]
     pythons = {name: envs.prepare(CONTENDERS[name].environment) for work in works for name in work.contenders}
     runs: list[dict[str, Any]] = []
     with _server() as root:
-        about = {"ceiling": ceiling.show(root, {work.key: work for work in WORKLOADS}), **report.about()}
-        for number in range(options.rounds):
+        environments = {CONTENDERS[name].environment for work in works for name in work.contenders}
+        about = {"ceiling": ceiling.show(root, {work.key: work for work in WORKLOADS}), **report.about(environments)}
+        for number in range(1 if options.smoke else options.rounds):
             for work in works:
                 runs += [
                     _measured(number, work, name, pythons[name], root) for name in _turned(work.contenders, number)
                 ]
-            _write(runs, about, is_whole=not options.only and options.scale == 1)
+            _write(runs, about, is_whole=not options.only and not options.smoke and options.scale == 1)
     return 0 if all(entry["whole"] for entry in runs) else 1
 
 
@@ -49,6 +52,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="times that each contender does each workload")
     parser.add_argument("--only", default="", metavar="W1,W3", help="workloads, by the start of their names")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of invoices, for a quick look")
+    smoke = "all workloads, small, one round, without the peers: under three minutes"
+    parser.add_argument("--smoke", action="store_true", help=smoke)
     return parser.parse_args()
 
 
@@ -109,7 +114,7 @@ def _write(runs: list[dict[str, Any]], about: dict[str, Any], *, is_whole: bool)
     """Write the report: only a whole run at full scale is what the project shows of itself."""
     folder = HERE if is_whole else HERE / ".work"
     folder.mkdir(exist_ok=True)
-    report.write(runs, about, folder)
+    print(report.write(runs, about, folder))
     print(f"the report is in {folder.relative_to(envs.ROOT)}", flush=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ _PACKAGES = {
 }
 
 
-def about() -> dict[str, Any]:
-    """Return the machine and the versions."""
+def about(environments: Collection[str]) -> dict[str, Any]:
+    """Return the machine, and the versions in the server's environment and in those of contenders."""
     cpu = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     memory = int(_lines("/proc/meminfo")[0].split()[1]) / 2**20
     machine = f"{cpu[0] if cpu else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB"
     system = f"{platform.system()} {platform.release()}, {platform.python_implementation()} {platform.python_version()}"
-    versions = {name: envs.versions(name, *packages) for name, packages in _PACKAGES.items()}
+    used = {"server", *environments}
+    versions = {name: envs.versions(name, *packages) for name, packages in _PACKAGES.items() if name in used}
     return {"machine": machine, "system": system, "versions": versions}
 
 
@@ -38,14 +39,16 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines()
 
 
-def write(runs: list[dict[str, Any]], told: dict[str, Any], folder: Path) -> None:
-    """Write RESULTS.md and results.svg."""
+def write(runs: list[dict[str, Any]], told: dict[str, Any], folder: Path) -> str:
+    """Write RESULTS.md and results.svg, and return the part with the targets."""
     figures = Figures(runs)
     here = [work for work in WORKLOADS if figures.has(work.key)]
     (folder / "results.svg").write_text(chart.draw(figures, [work for work in here if work.key in chart.SHOWN]))
-    parts = [_opening(told), _targets(figures), _ceiling(told["ceiling"])]
+    targets = _targets(figures)
+    parts = [_opening(told), targets, _ceiling(told["ceiling"])]
     parts += [_workload(figures, work) for work in here]
     (folder / "RESULTS.md").write_text("\n".join(parts))
+    return targets
 
 
 def _opening(told: dict[str, Any]) -> str:

@@ -70,14 +70,22 @@ def _slowest_provider(figures: Figures) -> float | None:
 def _growth(figures: Figures) -> float | None:
     """Return the peak at the most invoices over what that at the fewest allows."""
     few, many = "W6-10k", "W6-1M"
-    if not (figures.has(few) and figures.has(many)):
-        return None
+    if not (figures.has(few) and figures.has(many)) or figures.count(many) < _BY_KEY[many].count:
+        return None  # of few, what the tap has at its start hides what it keeps of each
     more = figures.count(many) - figures.count(few)
     return _peak(figures, many) / (1.1 * _peak(figures, few) + _BYTES_AN_INVOICE * more)
 
 
-def _most_memory(figures: Figures) -> float | None:
-    return _peak(figures, "W6-1M") / 1e6 if figures.has("W6-1M") else None
+def _most_memory(key: str) -> Callable[[Figures], float | None]:
+    return lambda figures: _peak(figures, key) / 1e6 if figures.has(key) else None
+
+
+def _account_milliseconds(figures: Figures) -> float | None:
+    """Return the CPU time that each account takes, start-up aside."""
+    if not (figures.has("W7") and figures.has("start-accounts")):
+        return None
+    cpu, start = (figures.median(key, "tap", "cpu") for key in ("W7", "start-accounts"))
+    return 1000 * (cpu - start) / figures.count("W7")
 
 
 def _peak(figures: Figures, key: str) -> float:
@@ -120,6 +128,15 @@ def _at_64(key: str, over_peers: float) -> Target:
     )
 
 
+def _accounts_at_once(number: int, contender: str, least: float) -> Target:
+    return Target(
+        f"W7l: {number} accounts at once beside one, start-up aside",
+        f"at least {least} times",
+        _work_ratio("W7l", "tap-at-1", contender),
+        lambda value: value >= least,
+    )
+
+
 _W1_BARE = Target(
     "W1: records a second beside the bare loop with one socket, start-up aside",
     "at least 0.5 times",
@@ -142,5 +159,15 @@ TARGETS = (
         _growth,
         lambda value: value <= 1,
     ),
-    Target("W6: peak memory", "under 120 MB", _most_memory, lambda value: value < _MOST_MEGABYTES, " MB"),
+    Target("W6: peak memory", "under 120 MB", _most_memory("W6-1M"), lambda value: value < _MOST_MEGABYTES, " MB"),
+    Target(
+        "W7: CPU time of an account, start-up aside",
+        "at most 20 ms",
+        _account_milliseconds,
+        lambda value: value <= 20,
+        " ms",
+    ),
+    Target("W7: peak memory", "at most 90 MB", _most_memory("W7"), lambda value: value <= 90, " MB"),
+    _accounts_at_once(4, "tap", 3.2),
+    _accounts_at_once(16, "tap-at-16", 8),
 )

@@ -18,6 +18,12 @@ BARE = ("bare-1", "bare-16", "bare-64")
 ALL = ("tap", "plain", *PEERS, "requests", *BARE)
 LATE = ("tap", "tap-64", "plain", *PEERS, *BARE)
 """Where requests take time, and so many at once help."""
+AT_ONCE = ("tap", "tap-at-1", "tap-at-16")
+"""The tap with four accounts at once, as it comes, with one, and with sixteen."""
+_QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), *AT_ONCE, "plain", "bare-1", "bare-16")
+"""Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
+_QUICK_AND_LATE = (*AT_ONCE, "bare-16")
+_SMALL = 0.1
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,13 @@ class Workload:
     Args:
         key: Its short name.
         title: Its long one.
-        kind: list (ibana), details or documents (Exsited), or all (five providers, every stream).
-        count: Invoices that a provider has.
+        kind: list (ibana), accounts (of ibana), details or documents (Exsited), or all (five providers, every stream).
+        count: Invoices that a provider has, or accounts.
         milliseconds: What each request takes.
         kilobytes: Of a PDF.
         contenders: Who does it.
         rate: Records a second that the reader of a pipe takes, 0 for all it can; None writes to a file.
+        invoices: Of each account, where there are several.
     """
 
     key: str
@@ -43,6 +50,7 @@ class Workload:
     kilobytes: int = 1
     contenders: tuple[str, ...] = ALL
     rate: int | None = None
+    invoices: int = 1
 
     @property
     def since(self) -> datetime:
@@ -56,18 +64,26 @@ class Workload:
 
     def url(self, root: str) -> str:
         """Return where the server has this work."""
-        return f"{root}/{self.count}-{self.milliseconds}-{self.kilobytes}"
+        invoices = self.invoices if self.kind == "accounts" else self.count
+        return f"{root}/{invoices}-{self.milliseconds}-{self.kilobytes}"
 
     def expected(self, contender: str) -> int:
         """Return how many different records a contender's output must hold."""
         if self.kind != "all":
-            return self.count
+            return self.count * self.invoices
         provider = contender.removeprefix("tap").removeprefix("-")
         return self.count * (STREAMS[provider] if provider else sum(STREAMS.values()))
 
     def scaled(self, factor: float) -> Workload:
-        """Return the same with fewer invoices."""
+        """Return the same with fewer invoices, or accounts."""
         return replace(self, count=max(1, round(self.count * factor)))
+
+    def smoke(self) -> Workload:
+        """Return the same for a quick look: smaller, or where requests take time, for those that have 16 at once."""
+        is_late = self.milliseconds > 0 and self.kind != "all"
+        wanted = _QUICK_AND_LATE if is_late else _QUICK
+        work = replace(self, contenders=tuple(name for name in self.contenders if name in wanted))
+        return work if is_late else work.scaled(_SMALL)
 
 
 _W5 = ("tap", *(f"tap-{provider}" for provider in PROVIDERS))
@@ -90,9 +106,26 @@ WORKLOADS = (
         Workload(f"W6-{name}", f"{size:,} ibana invoices, read and dropped", "list", size, contenders=("tap",), rate=0)
         for name, size in (("10k", 10_000), ("100k", 100_000), ("1M", 1_000_000))
     ),
+    Workload(
+        "W7", "1,000 ibana accounts of 50 invoices, no latency", "accounts", 1000, contenders=("tap",), invoices=50
+    ),
+    Workload(
+        "W7l",
+        "200 ibana accounts of 50 invoices, 50 ms a request",
+        "accounts",
+        200,
+        50,
+        contenders=AT_ONCE,
+        invoices=50,
+    ),
 )
 STARTS = tuple(
-    Workload(f"start-{kind}", "one invoice", kind, 1, contenders=(*LATE, *extra))
-    for kind, extra in (("list", ("requests",)), ("details", ()), ("documents", ()))
+    Workload(f"start-{kind}", "one invoice", kind, 1, contenders=contenders)
+    for kind, contenders in (
+        ("list", (*LATE, "requests")),
+        ("accounts", AT_ONCE),
+        ("details", LATE),
+        ("documents", LATE),
+    )
 )
 """A sync of one invoice: what a contender takes before it does anything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -98,3 +99,7 @@ class Counts:
             f"{self.failed} failed, {self.gone} gone, {self.requests} requests, {self.retries} retries, "
             f"{self.seconds:.1f} s"
         )
+
+
+Board = Callable[[], Mapping[str, tuple[Counts, int | None]]]
+"""What there is to show now: title of a line → counts, and how many rows a page has."""

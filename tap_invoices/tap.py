@@ -268,7 +268,7 @@ class TapInvoices(CommandLineTap):
             stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
         for account in run_accounts(self.accounts, self.config["accounts_at_once"], self._sync_account):
             self.report.log_end(account)
-        self.output.write_state()
+        self.output.finish()
 
     @override  # type: ignore[misc]
     def run_sync_dry_run(self, dry_run_record_limit: int | None = 1, streams: Iterable[Stream] | None = None) -> bool:

@@ -45,6 +45,10 @@ def _bare(threads: int, library: str) -> Callable[[Path, Workload, str, Path], l
 CONTENDERS = {
     "tap": Contender("tap-invoices", "tap", tap.command(PROVIDERS, 16)),
     "tap-64": Contender("tap-invoices, 64 connections", "tap", tap.command(PROVIDERS, 64)),
+    **{
+        f"tap-at-{number}": Contender(f"tap-invoices, {number} accounts at once", "tap", tap.command([], 16, number))
+        for number in (1, 16)
+    },
     **{f"tap-{name}": Contender(f"tap-invoices, {name} alone", "tap", tap.command([name], 16)) for name in PROVIDERS},
     "plain": Contender("plain SDK tap", "sdk", _script("plain.py", 1)),
     "dlt": Contender("dlt rest_api, default", "dlt", _script("dlt_rest.py", 0)),

@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.workloads import Workload
 
-STREAMS = {"list": "ibana_invoices", "details": "exsited_invoice_details", "documents": "exsited_invoice_documents"}
+STREAMS = {
+    "list": "ibana_invoices",
+    "accounts": "ibana_invoices",
+    "details": "exsited_invoice_details",
+    "documents": "exsited_invoice_documents",
+}
 
 
-def command(providers: Sequence[str], connections: int) -> Callable[[Path, Workload, str, Path], list[str]]:
+def command(
+    providers: Sequence[str], connections: int, at_once: int | None = None
+) -> Callable[[Path, Workload, str, Path], list[str]]:
     """Return what makes the command line.
 
     Args:
         providers: Which ones, where the workload has all.
         connections: How many, where it has one whose requests take time; elsewhere the default stays.
+        at_once: How many accounts, where it has some; None leaves the default.
     """
 
     def make(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
@@ -28,9 +36,13 @@ def command(providers: Sequence[str], connections: int) -> Callable[[Path, Workl
         own: dict[str, Any] = {"documents": {"mode": "inline"}}
         if work.kind == "all":
             own = {"documents": {"mode": "files", "url": f"file://{folder}/documents"}}
-        elif work.milliseconds:
+        elif work.kind != "accounts" and work.milliseconds:
             own["max_connections"] = connections
-        config.write_text(json.dumps({**_providers(wanted, work.url(root)), **own}))
+        settings = _providers(wanted, work.url(root))
+        if work.kind == "accounts":
+            own = {} if at_once is None else {"accounts_at_once": at_once}
+            settings["ibana"] = _accounts(settings["ibana"]["api_url"], work.count)
+        config.write_text(json.dumps({**settings, **own}))
         program = [str(python.parent / "tap-invoices"), "--config", str(config)]
         catalog.write_text(json.dumps(_catalog(program, STREAMS.get(work.kind))))
         return [*program, "--catalog", str(catalog)]
@@ -49,6 +61,12 @@ def _providers(names: Sequence[str], url: str) -> dict[str, Any]:
         "matas": {"api_url": f"{url}/matas", "token": "benchmark"},
     }
     return {name: settings[name] for name in names}
+
+
+def _accounts(api_url: str, count: int) -> dict[str, Any]:
+    """Return the settings of a provider with so many accounts; the server gives each the same invoices."""
+    accounts = [{"name": f"account-{number}", "token": f"benchmark-{number}"} for number in range(count)]
+    return {"api_url": api_url, "accounts": accounts}
 
 
 def _catalog(program: list[str], only: str | None) -> dict[str, Any]:

@@ -21,8 +21,7 @@ from tap_invoices.cli.logs import on_stderr
 from tap_invoices.counts import Outcome
 
 if TYPE_CHECKING:
-    from tap_invoices.cli.progress import Board
-    from tap_invoices.counts import Counts
+    from tap_invoices.counts import Board, Counts
 
 _REFRESHES_PER_SECOND = 4
 _RATE_SECONDS = 5.0

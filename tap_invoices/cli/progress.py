@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tap_invoices.counts import Counts
-
-Board = Callable[[], Mapping[str, tuple["Counts", int | None]]]
+    from tap_invoices.counts import Board
 
 
 def shown(board: Board) -> AbstractContextManager[object]:

@@ -83,6 +83,11 @@ class Output:
         with self._turn():
             self._write_state()
 
+    def finish(self) -> None:
+        """Write the last state, which comes after all else, though it may be empty."""
+        self._state.setdefault("bookmarks", {})
+        self.write_state()
+
     def stop(self, then: End) -> None:
         """Write the state between two lines, and do what ends the tap.
 

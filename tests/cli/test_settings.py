@@ -86,14 +86,16 @@ def test_all_providers_can_be_on():
     }.items(),
 )
 def test_defaults(provider, defaults):
-    settings = tap({provider: GOOD[provider]}).clients[provider].config
+    [account] = tap({provider: GOOD[provider]}).accounts
+    settings = account.settings()
     assert {name: settings[name] for name in defaults} == defaults
 
 
 @pytest.mark.parametrize("lookback", [{"lookback_days": 7}, {"lookback_days": 9, "matas": {"lookback_days": 7}}])
 def test_a_provider_s_own_lookback_comes_before_the_common_one(lookback):
     config = {**lookback, "matas": {**GOOD["matas"], **lookback.get("matas", {})}}
-    assert tap(config).clients["matas"].config["lookback_days"] == 7
+    [account] = tap(config).accounts
+    assert account.config["lookback_days"] == 7
 
 
 def test_the_default_timeout_is_a_minute():

@@ -24,7 +24,6 @@ from tap_invoices.concurrency.pool import Pool
 from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
 from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
-from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
 from tests.support import forked
 from tests.support import run as faulty
@@ -87,31 +86,25 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
     assert max(in_flight) == 3
 
 
-def test_all_providers_are_asked_as_soon_as_one_stream_is_read(box):
-    with faulty.own_signals():
-        tap = TapInvoices(config=box.config())
-    next(iter(tap.sync.read("covage_invoices")))
-    until(lambda: {request.provider for request in box.requests} == set(faulty.PROVIDERS))
-    for stream in tap.streams.values():
-        if stream.selected and stream.name != "covage_invoices":
-            list(tap.sync.read(stream.name))
-    tap.close()
+def test_all_providers_are_asked_at_the_same_time(box):
+    """None of them answers before all are asked."""
+    box.on_request(lambda _: until(lambda: {request.provider for request in box.requests} == set(faulty.PROVIDERS)))
+    assert not faulty.sync(box.config()).failures
 
 
-def test_clients_are_made_once_and_in_the_main_thread(box, monkeypatch):
+def test_a_client_is_made_once_and_in_its_accounts_thread(box, monkeypatch):
     """With session and sign-in: what two threads make at the same time has two tokens, and a pace of its own."""
     made, make = [], Client.__init__
 
-    def noted(client, portal, *rest):
-        made.append((portal.name, threading.current_thread()))
-        make(client, portal, *rest)
+    def noted(client, portal, *rest, **more):
+        made.append((portal.name, threading.current_thread().name))
+        make(client, portal, *rest, **more)
         assert {"session", "auth"} <= vars(client).keys()
 
     monkeypatch.setattr(Client, "__init__", noted)
     run = faulty.sync(faulty.settings(box))
     assert not run.failures
-    assert sorted(name for name, _ in made) == sorted(faulty.PROVIDERS)
-    assert {thread for _, thread in made} == {threading.main_thread()}
+    assert sorted(made) == sorted((name, f"account-{name}/default") for name in faulty.PROVIDERS)
 
 
 def test_a_slow_reader_gets_whole_lines(tmp_path):

@@ -23,11 +23,11 @@ from types import SimpleNamespace
 import pytest
 
 from tap_invoices.sandbox import Sandbox
-from tap_invoices.streams import base as streams_module
 from tap_invoices.streams import bookmark as states
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.writer import BufferedWriter
+from tap_invoices.sync import output
 from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
 from tests.support import forked
@@ -509,7 +509,7 @@ def test_where_the_order_allows_state_comes_on_the_way(stream, monkeypatch):
 
 def test_state_comes_at_least_every_ten_thousand_records_or_sixty_seconds():
     assert InvoiceStream.STATE_MSG_FREQUENCY <= 10_000
-    assert streams_module.STATE_SECONDS <= 60
+    assert output.STATE_SECONDS <= 60
 
 
 def test_the_state_does_not_grow_with_the_invoices():

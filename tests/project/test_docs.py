@@ -155,7 +155,7 @@ def test_settings_in_examples_are_valid(page, text):
     if "plugins" in given:
         [plugin] = given["plugins"]["extractors"]
         given = {**plugin["config"], "covage": {**plugin["config"]["covage"], "password": "from the environment"}}
-    assert validate.problems(all_settings(), given, PROVIDERS) == [], page
+    assert validate.check(all_settings(), given, PROVIDERS)[0] == [], page
 
 
 def test_settings_of_the_environment_are_valid(tmp_path, monkeypatch):
@@ -165,7 +165,7 @@ def test_settings_of_the_environment_are_valid(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dotenv, variables = Environment("TAP_INVOICES_").sources(all_settings())
     given = values.lay(PROVIDERS, (dotenv, variables))
-    assert validate.problems(all_settings(), given, PROVIDERS) == []
+    assert validate.check(all_settings(), given, PROVIDERS)[0] == []
     assert sum(line.startswith("TAP_INVOICES_") for line in lines) == len(given["covage"])
     loaders = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))["plugins"]["loaders"]
     [postgres] = [loader for loader in loaders if loader["name"] == "target-postgres"]

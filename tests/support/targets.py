@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import os
 import re
@@ -93,6 +95,25 @@ def jsonl_rows(folder, stream):
     """Return the rows that target-jsonl has written for a stream."""
     lines = Path(folder, f"{stream}.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line, parse_float=Decimal) for line in lines]
+
+
+def csv_rows(folder, stream):
+    """Return the rows of a stream's CSV file."""
+    with (folder / f"{stream}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def json_rows(files):
+    """Return the rows of files of JSON lines."""
+    lines = [line for file in sorted(files) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line, parse_float=Decimal) for line in lines]
+
+
+def singer_rows(files):
+    """Return the records of compressed files of Singer messages."""
+    texts = [gzip.decompress(file.read_bytes()).decode() for file in sorted(files)]
+    messages = [json.loads(line, parse_float=Decimal) for text in texts for line in text.splitlines()]
+    return [message["record"] for message in messages if message["type"] == "RECORD"]
 
 
 _READ_DUCKDB = """

@@ -271,6 +271,23 @@ def test_duckdb(source, tmp_path):
             assert [row[name.lower()] for name in money] == [double(sent.get(name)) for name in money]
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="without target-duckdb, as above")
+def test_duckdb_has_every_digit_of_amounts_as_text(tmp_path):
+    """Nested ones too: this target keeps objects and lists as JSON, whose numbers DuckDB makes doubles of."""
+    amounts = ["1234567890123456.789", "0.00000001", "-0.00", "121.00", None]
+    target = {"filepath": str(tmp_path / "invoices.duckdb"), "default_target_schema": "main"}
+    with Sandbox(invoices=len(amounts)) as box:
+        book = box.book("exsited")
+        for key, amount in zip(book.invoices, amounts, strict=True):
+            book.change(key, due=amount, last_payment={"id": key, "amount": amount})
+        config = settings(box, "exsited", decimals="text")
+        pipe(TARGETS / "target-duckdb", tmp_path / "run", config, target, streams={"exsited_invoices"})
+        keys = list(book.invoices)
+    rows = {row["id"]: row for row in duckdb_rows(target["filepath"], "exsited_invoices")}
+    assert [rows[key]["due"] for key in keys] == amounts
+    assert [json.loads(rows[key]["last_payment"])["amount"] for key in keys] == amounts
+
+
 def double(sent):
     return None if sent in {None, ""} else float(Decimal(str(sent)))
 

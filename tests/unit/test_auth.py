@@ -102,7 +102,7 @@ def test_all_streams_of_a_provider_share_one_token(box, provider):
 @pytest.mark.parametrize("provider", ["covage", "exsited"])
 def test_many_threads_of_a_client_sign_in_once(box, provider):
     """Also where the first of its requests are many at once."""
-    auth = sync(settings(box, provider), streams=()).tap.clients[provider].auth
+    auth = sync(settings(box, provider), streams=()).client(provider).auth
     assert len(set(at_once(lambda: signed(auth)))) == 1
     assert box.tokens_issued(provider) == 1
 
@@ -145,7 +145,7 @@ def test_another_program_that_never_stops_is_told_after_the_time_for_retries(box
     assert 595 < sum(clock.slept) < 601
     assert "somebody else signs in with the same credentials" in run.failures["exsited_invoices"]
     assert "does not accept" not in run.failures["exsited_invoices"]
-    assert not run.tap.clients["exsited"].down
+    assert not run.client("exsited").down
 
 
 def test_a_token_that_never_worked_is_not_told_as_ended_by_somebody(box, clock):

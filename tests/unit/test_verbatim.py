@@ -23,7 +23,7 @@ ROW = {"id": "a", "updatedAt": "2025-01-31T12:00:00Z"}
 
 
 def decoder():
-    return VerbatimDecoder(SCHEMA, "data", "id", "updatedAt", around=lambda: (b"", b""))
+    return VerbatimDecoder(SCHEMA, "data", "id", "updatedAt", around=lambda: (b"", b"}"))
 
 
 def page(*rows):
