@@ -65,7 +65,7 @@ class Output:
         """Return a copy of an account's bookmarks, by stream."""
         with self._lock:
             entries = self._state.get("bookmarks", {})
-            found = {name: entries.get(name, {}).get("accounts", {}).get(account.name) for name in streams}
+            found = {name: entries.get(name, {}).get("accounts", {}).get(account.key_in(name)) for name in streams}
             return {name: copy.deepcopy(bookmark) for name, bookmark in found.items() if bookmark}
 
     def take(self, account: Account, lines: list[bytes], bookmarks: Bookmarks) -> None:
@@ -130,7 +130,7 @@ class Output:
             if bookmark:
                 entry = self._state.setdefault("bookmarks", {}).setdefault(stream, {})
                 entry["version"] = STATE_VERSION
-                entry.setdefault("accounts", {})[account.name] = dict(bookmark)
+                entry.setdefault("accounts", {})[account.key_in(stream)] = dict(bookmark)
 
     def _write_last(self) -> None:
         self._state.setdefault("bookmarks", {})
