@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ class Report:
         self.failures: defaultdict[str, dict[str, str]] = defaultdict(dict)
         """Account → stream → why it is not whole."""
         self._accounts = len(accounts)
+        self._of = Counter(account.provider for account in accounts)
         self._logger = logger
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -76,7 +77,7 @@ class Report:
     ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
         counts.end(outcome)
-        logger = self.logger_of(account)
+        logger, level = self.logger_of(account), logging.DEBUG if self.is_crowd else logging.INFO
         if failure:
             extra = {"stream_name": counts.stream, "failure_type": failure_type}
             logger.error("%s: %s", counts.stream, failure, extra=extra)
@@ -84,7 +85,7 @@ class Report:
             if failure:
                 self.failures[str(account)][counts.stream] = failure
             try:
-                self._ledger.close(counts, account, logger)
+                self._ledger.close(counts, account, level, failure, self._of[account.provider])
             except LedgerError as error:
                 self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
                 self.failures[str(account)].setdefault(counts.stream, str(error))
