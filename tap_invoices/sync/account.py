@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
@@ -24,26 +23,14 @@ if TYPE_CHECKING:
     from tap_invoices.streams.services import Batch, Close
 
 
-@dataclass(frozen=True)
-class Front:
-    """What the accounts of a tap share.
-
-    Args:
-        tables: The streams that stand for all accounts, by name: what is selected, and how each is replicated.
-        config: The tap's settings for all accounts.
-    """
-
-    tables: Mapping[str, InvoiceStream]
-    config: Mapping[str, Any]
-
-
 class AccountTap(Tap):
     """The tap that an account's streams belong to.
 
     Args:
         account: Which one.
         client: Asks the provider.
-        front: What it shares with others.
+        tables: The streams that stand for all accounts, by name: what is selected, and how each is replicated.
+        shared: The settings for all accounts.
         mapper: The stream maps; its own, where one thread alone may use them.
         logger: Where it tells what happens.
         writer: Takes what it emits.
@@ -61,7 +48,8 @@ class AccountTap(Tap):
         account: Account,
         *,
         client: Client,
-        front: Front,
+        tables: Mapping[str, InvoiceStream],
+        shared: Mapping[str, Any],
         mapper: PluginMapper,
         logger: logging.Logger,
         writer: AccountWriter,
@@ -71,11 +59,11 @@ class AccountTap(Tap):
         self.account = account
         self.client = client
         self.logger = logger
-        self._tables = [table for table in front.tables.values() if table.provider == account.provider]
+        self._tables = [table for table in tables.values() if table.provider == account.provider]
         self._services = Services(account.name, client, self._read, writer, close)
         self._reader: AccountReader | None = None
         super().__init__(
-            config={**front.config, **{n: v for n, v in account.config.items() if n == "start_date"}},
+            config={**shared, **{n: v for n, v in account.config.items() if n == "start_date"}},
             state={"bookmarks": bookmarks},
             validate_config=False,
             setup_mapper=False,
