@@ -232,6 +232,7 @@ class TapInvoices(CommandLineTap):
 
     def shown(self) -> AbstractContextManager[object]:
         """Return what shows the counts while it is entered, where a terminal is there."""
+        self.report.announce(stream.name for stream in self._selected)
         return progress.shown(self.report.board)
 
     @classmethod

@@ -46,6 +46,11 @@ class Report:
         self._told = 0
         self._is_progress_due = Doubling()
 
+    def announce(self, streams: Iterable[str]) -> None:
+        """Show streams that have not begun, where there is one account at each provider."""
+        if not self.is_crowd:
+            self._shown = {stream: (Counts(stream), None) for stream in streams}
+
     def watch(self, account: Account, streams: Mapping[str, tuple[Counts, int | None]]) -> None:
         """Show the counts of an account's streams from now on, each with how many rows its pages have."""
         with self._lock:
