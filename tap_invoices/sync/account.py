@@ -88,7 +88,7 @@ class AccountTap(Tap):
     ) -> None:
         self.account = account
         self.client = client
-        self.logger = logger
+        self.logger = logging.getLogger("singer_sdk")  # while the tap is made: the front tells it
         self._kinds = front.kinds(account)
         self._services = Services(account.name, client, self._read, writer, close)
         self._reader: AccountReader | None = None
@@ -99,6 +99,7 @@ class AccountTap(Tap):
             setup_mapper=False,
             message_writer=writer,
         )
+        self.logger = logger
         self._mapper = mapper
         self._state_writer = HandOver(writer)
         writer.bookmarks = self.state.get("bookmarks", {})
