@@ -52,7 +52,9 @@ def _timeless(text: str) -> str:
 def demo_end() -> str:
     """Return what `make demo` prints at its end, of its table the first lines only."""
     lines, tap = first_sync(demo.INVOICES)
-    after = {name: tap.report.counts(name).emitted for name in sorted(tap.streams)}
+    after = dict.fromkeys(sorted(tap.streams), 0)
+    for title, (counts, _) in tap.report.board().items():
+        after[title.partition(" ")[0]] += counts.emitted
     messages = (json.loads(line, parse_float=str) for line in lines if f'"stream":"{demo.SAMPLE}"' in line)
     *_, last = (message["record"] for message in messages if message["type"] == "RECORD")
     table = "\n".join(demo.table({}, after).strip().splitlines()[:4])
