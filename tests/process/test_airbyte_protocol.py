@@ -247,7 +247,7 @@ def test_discover(source, box):
         assert all(key in properties for (key,) in stream["source_defined_primary_key"])
         assert all(key in properties for key in stream.get("default_cursor_field", ()))
         Draft7Validator.check_schema(stream["json_schema"])
-    assert catalog["exsited_order_invoices"]["source_defined_primary_key"] == [["order_id"], ["id"]]
+    assert catalog["exsited_order_invoices"]["source_defined_primary_key"] == [["source_account"], ["order_id"], ["id"]]
     changed = catalog["exsited_invoices"]["json_schema"]["properties"]["last_updated_on"]
     assert changed["airbyte_type"] == "timestamp_with_timezone"
 

@@ -262,6 +262,29 @@ def test_an_account_that_waits_gives_its_place_to_others(box):
     assert rows(run) == dict.fromkeys(NAMES, 25)
 
 
+def test_a_host_that_answers_nobody_is_not_waited_for_by_every_account():
+    """Four find out, each in a second; for the others that holds too."""
+    names = [f"account-{number}" for number in range(20)]
+    with Sandbox(invoices=25, accounts=names) as box:
+        box.faults.add(provider="ibana", times=None, action={"status": 503})
+        run = faulty.sync({**box.accounts_config("ibana"), "max_retry_seconds": 1})
+    assert len(run.tap.report.failures) == 20
+    asked = {request.account for request in box.requests}
+    assert 3 <= len(asked) <= 5
+    assert all("503" in reason for each in run.tap.report.failures.values() for reason in each.values())
+
+
+def test_a_host_that_comes_back_is_asked_again(monkeypatch):
+    monkeypatch.setattr("tap_invoices.http.hosts._VALID", 0)
+    names = [f"account-{number}" for number in range(10)]
+    with Sandbox(invoices=25, accounts=names) as box:
+        for name in names[:4]:
+            box.faults.add(provider="ibana", account=name, times=None, action={"status": 503})
+        run = faulty.sync({**box.accounts_config("ibana"), "max_retry_seconds": 1})
+    assert sorted(run.tap.report.failures) == [f"ibana/{name}" for name in names[:4]]
+    assert rows(run) == dict.fromkeys(names[4:], 25)
+
+
 # What is told
 
 

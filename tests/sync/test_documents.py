@@ -77,11 +77,11 @@ def test_files_hold_what_the_provider_sent(box, sync, files, folder, stream):
         body = stored(record).read_bytes()
         assert body == book.pdf(key_of(done, stream, record))
         assert (record["size"], record["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
-        assert stored(record).parent == folder / stream
+        assert stored(record).parent == folder / stream / "default"
         assert stored(record).name == record["file_name"]
         assert record["media_type"] == "application/pdf"
         assert "content_base64" not in record
-    assert len(list((folder / stream).iterdir())) == len(book.invoices)
+    assert len(list((folder / stream / "default").iterdir())) == len(book.invoices)
 
 
 @pytest.mark.parametrize("stream", DOCUMENTS)
@@ -122,19 +122,19 @@ def test_a_large_file_is_never_whole_in_memory(box, files, tmp_path):
 
 def test_an_unchanged_file_is_not_written_again(sync, files, folder):
     sync(files, select=[COVAGE])
-    before = {path: path.stat() for path in (folder / COVAGE).iterdir()}
+    before = {path: path.stat() for path in (folder / COVAGE / "default").iterdir()}
     again = sync(files, select=[COVAGE])
     assert len(again.records[COVAGE]) == len(before)
-    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (folder / COVAGE).iterdir()} == {
-        path: (stat.st_ino, stat.st_mtime_ns) for path, stat in before.items()
-    }
+    assert {
+        path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (folder / COVAGE / "default").iterdir()
+    } == {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in before.items()}
 
 
 @pytest.mark.parametrize("stored_body", [b"%PDF-1.4 other %%EOF", PDF.replace(b"x", b"y")], ids=["size", "hash"])
 def test_a_changed_file_is_written_again(box, sync, files, folder, stored_body):
     key = next(iter(box.book("covage").invoices))
     box.book("covage").pdfs[key] = PDF
-    path = folder / COVAGE / file_name(key)
+    path = folder / COVAGE / "default" / file_name(key)
     path.parent.mkdir(parents=True)
     path.write_bytes(stored_body)
     sync(files, select=[COVAGE])
@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_stored_fails_and_leaves_nothing_half(box, sync, f
     monkeypatch.setattr(LocalFileSystem, "mv", fails_once)
     done = sync(files, select=[COVAGE])
     assert list(done.bookmark(COVAGE)["failed"]) == [key]
-    assert len(done.records[COVAGE]) == len(list((folder / COVAGE).iterdir())) == 24
+    assert len(done.records[COVAGE]) == len(list((folder / COVAGE / "default").iterdir())) == 24
 
 
 @pytest.mark.usefixtures("no_waits")
@@ -207,7 +207,7 @@ def test_a_file_gets_its_name_only_once_it_is_whole(box, sync, files, monkeypatc
 def test_memory(box, sync):
     done = sync({**box.config(), "documents": {"mode": "files", "url": "memory://invoices/all"}}, select=[COVAGE])
     for record in done.records[COVAGE]:
-        assert record["url"] == f"memory:///invoices/all/{COVAGE}/{record['file_name']}"
+        assert record["url"] == f"memory:///invoices/all/{COVAGE}/default/{record['file_name']}"
         with fsspec.open(record["url"], "rb") as file:
             assert file.read() == box.book("covage").pdf(record["invoice_number"])
 
@@ -359,7 +359,7 @@ def test_a_body_that_is_no_whole_pdf_fails_alone_and_is_asked_for_again(box, syn
     assert len([request for request in box.requests if f"/{key}/download" in request.path]) == 3
     assert len(done.records[COVAGE]) == 24
     assert list(done.bookmark(COVAGE)["failed"]) == [key]
-    assert not (folder / COVAGE / file_name(key)).exists()
+    assert not (folder / COVAGE / "default" / file_name(key)).exists()
     box.faults.clear()
     again = sync(config, done.state, select=[COVAGE])
     assert key in {record["invoice_number"] for record in again.records[COVAGE]}
@@ -473,8 +473,8 @@ def test_files_cannot_leave_their_folder(box, sync, files, folder, key):
     box.book("covage").add(invoice_number=key)
     done = sync(files, select=[COVAGE])
     assert key in {record["invoice_number"] for record in done.records[COVAGE]}
-    assert all(stored(record).resolve().parent == folder / COVAGE for record in done.records[COVAGE])
-    assert not [path for path in folder.parent.rglob("*outside*") if path.parent != folder / COVAGE]
+    assert all(stored(record).resolve().parent == folder / COVAGE / "default" for record in done.records[COVAGE])
+    assert not [path for path in folder.parent.rglob("*outside*") if path.parent != folder / COVAGE / "default"]
 
 
 def test_a_name_that_the_provider_gives_is_not_used(box, sync, files, folder):
@@ -482,7 +482,7 @@ def test_a_name_that_the_provider_gives_is_not_used(box, sync, files, folder):
     header = {"Content-Disposition": 'attachment; filename="../../evil.pdf"', "Content-Type": "application/pdf"}
     box.faults.add(path=f"/{key}/download/$", action={"status": 200, "body": PDF.decode(), "headers": header})
     sync(files, select=[COVAGE])
-    assert (folder / COVAGE / file_name(key)).read_bytes() == PDF
+    assert (folder / COVAGE / "default" / file_name(key)).read_bytes() == PDF
     assert not list(folder.parent.rglob("*evil*"))
 
 
