@@ -104,7 +104,7 @@ def test_a_map_of_the_users_never_sees_another_accounts_values(box):
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        run = faulty.sync({**box.accounts_config("ibana"), "stream_maps": maps})
+        run = faulty.sync({**box.accounts_config("ibana"), "stream_maps": maps}, streams=[STREAM])
     finally:
         sys.setswitchinterval(before)
     assert rows(run) == dict.fromkeys(NAMES, 25)
