@@ -10,12 +10,15 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 from typing_extensions import override
 
+from tap_invoices import times
 from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decimals import with_text
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
     from tap_invoices.records.conform import Record
     from tap_invoices.streams.services import Batch, Row, Services
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class UnifiedTable(InvoiceStream, ABC):
@@ -115,12 +121,30 @@ class Unified(InvoiceStream, ABC):
         return Conformer(self.row_schema())
 
     @override
-    def emit(self, batch: Batch) -> Iterator[Row]:
+    def prepare(self) -> None:
+        super().prepare()
+        self._stream_version = None  # of what other providers have sent, none may go
+
+    @override
+    def emit(self, batch: Batch) -> Iterator[Any]:
+        """Yield the rows that are made from a batch's, as whole messages where nothing stands in between."""
+        is_message, whose = self.emits_records_as_they_are, {"provider": self.provider, SOURCE_ACCOUNT: self.account}
+        end = f',"time_extracted":"{times.rfc3339(datetime.now(UTC))}"}}\n'.encode()
         for row in batch.rows:
             context = self.context_of(row)
             for made in self.unify(self.record_of(row), context):
                 self.counts.emitted += 1
-                yield {"provider": self.provider, SOURCE_ACCOUNT: self.services.account, **made}
+                record = whose | made
+                yield VerbatimRow(self._start + _ENCODER.encode(record) + end, "", None) if is_message else record
+
+    @property
+    def account(self) -> str:
+        """Name of its account."""
+        return self.services.account
+
+    @cached_property
+    def _start(self) -> bytes:
+        return f'{{"type":"RECORD","stream":"{self.name}","record":'.encode()
 
     def record_of(self, row: Any) -> Record:
         """Return a row of the source as the mapping takes it."""
@@ -128,7 +152,8 @@ class Unified(InvoiceStream, ABC):
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
-        return with_text(row, self.schema) if self.has_text_amounts else row
+        is_text = self.has_text_amounts and not isinstance(row, VerbatimRow)
+        return with_text(row, self.schema) if is_text else row
 
     @override
     def _log_misfits(self) -> None:

@@ -65,7 +65,7 @@ def test_discover_writes_a_catalog_alone_and_asks_nobody(run_tap, box):
     done = run_tap("--config", settings(box), "--discover")
     catalog = json.loads(done.stdout)
     assert done.returncode == 0
-    assert {entry["tap_stream_id"] for entry in catalog["streams"]} == set(STREAMS)
+    assert {entry["tap_stream_id"] for entry in catalog["streams"]} == {*STREAMS, *UNIFIED}
     assert box.requests == []
 
 
@@ -225,4 +225,6 @@ def test_the_wheel_syncs_outside_the_checkout(wheel, box, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert {len(records) for stream, records in read(done.stdout).records.items() if "unpaid" not in stream} == {25}
+    counts = {stream: len(records) for stream, records in read(done.stdout).records.items()}
+    assert {count for stream, count in counts.items() if stream not in UNIFIED and "unpaid" not in stream} == {25}
+    assert counts["invoices"] == 125

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tap_invoices.providers import PROVIDERS
-from tests.support.run import ROOT, environment
+from tests.support.run import ROOT, UNIFIED, environment
 from tests.support.targets import MELTANO
 from tests.sync.test_every_stream import BY_DEFAULT
 from tools import hub
@@ -72,7 +72,7 @@ def test_it_agrees_with_meltano_yml(definition, plugin):
 
 
 def test_select_is_the_default_selection(definition):
-    assert {rule.removesuffix(".*") for rule in definition["select"]} == BY_DEFAULT
+    assert {rule.removesuffix(".*") for rule in definition["select"]} == {*BY_DEFAULT, *UNIFIED}
 
 
 def test_keys_are_sorted(definition):

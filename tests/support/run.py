@@ -50,7 +50,7 @@ CHILDREN = {
 }
 STREAMS = {**LISTS, **CHILDREN}
 UNIFIED = ("invoices", "invoice_lines")
-"""The schemas of all providers' invoices, which no stream has yet."""
+"""The streams of all providers, of which tests/sync/test_unified_streams.py says what holds."""
 DOCUMENTS = tuple(name for name in CHILDREN if name.endswith("_documents"))
 SUB_LISTS = ("exsited_order_invoices", "exsited_account_invoices")
 

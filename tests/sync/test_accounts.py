@@ -104,7 +104,7 @@ def test_a_map_of_the_users_never_sees_another_accounts_values(box):
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        run = faulty.sync({**box.accounts_config("ibana"), "stream_maps": maps})
+        run = faulty.sync({**box.accounts_config("ibana"), "stream_maps": maps}, streams=[STREAM])
     finally:
         sys.setswitchinterval(before)
     assert rows(run) == dict.fromkeys(NAMES, 25)
@@ -157,7 +157,7 @@ def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
     faulty.tell_every_state(monkeypatch)
     config = box.accounts_config("ibana")
     config["ibana"]["page_size"] = 5
-    run = faulty.sync(config)
+    run = faulty.sync(config, streams=[STREAM])
     seen, states = {}, 0
     for message in run.messages:
         if message["type"] == "RECORD":
@@ -304,7 +304,7 @@ def _run(config):
 
 def test_the_ledger_says_whose_counts_they_are(box, tmp_path):
     url = tmp_path / "ledger.jsonl"
-    faulty.sync({**box.accounts_config("ibana"), "ledger_url": str(url)})
+    faulty.sync({**box.accounts_config("ibana"), "ledger_url": str(url)}, streams=[STREAM])
     entries = [json.loads(line) for line in url.read_text().splitlines()]
     assert sorted((entry["provider"], entry["account"]) for entry in entries) == [("ibana", name) for name in NAMES]
     assert {entry["emitted"] for entry in entries} == {25}
