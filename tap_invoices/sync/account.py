@@ -92,6 +92,7 @@ class AccountTap(Tap):
             kind = type(table)
             made[kind] = kind(self, self._services, made.get(kind.parent) if issubclass(kind, ChildStream) else None)
             made[kind].choose_as(table)
+            made[kind].state_manager._logger = made[kind].logger  # noqa: SLF001  (the SDK's own tells each start)
         return list(made.values())
 
     @property
