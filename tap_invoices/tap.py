@@ -29,8 +29,10 @@ from tap_invoices.http.client import Client
 from tap_invoices.http.hosts import Hosts
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
+from tap_invoices.streams.binding import bind
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.ledger import Ledger
+from tap_invoices.streams.unified import TABLES
 from tap_invoices.streams.writer import BufferedWriter
 from tap_invoices.sync.account import AccountTap, Front
 from tap_invoices.sync.output import AccountWriter, Output
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from tap_invoices.http.account import Account
     from tap_invoices.streams.base import InvoiceStream
 
-_STREAMS = tuple(stream for provider in PROVIDERS for stream in provider.streams)
+_STREAMS: tuple[type[InvoiceStream], ...] = (*(stream for p in PROVIDERS for stream in p.streams), *TABLES)
 _PROVIDERS = {provider.name: provider for provider in PROVIDERS}
 _NO_DOCUMENTS = (
     "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
@@ -117,7 +119,8 @@ class TapInvoices(CommandLineTap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(read_state(state, _STREAMS))
+        unified = [kind for kinds in self._unified.values() for kind in kinds]
+        super().load_state(read_state(state, (stream for stream in _STREAMS if stream.provider), unified))
 
     @override
     def setup_mapper(self) -> None:
@@ -129,13 +132,14 @@ class TapInvoices(CommandLineTap):
     @override
     def discover_streams(self) -> list[InvoiceStream]:
         on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
-        if not any((self.config.get("documents") or {}).values()):
+        if not (self.config.get("documents") or {}).get("mode"):
             left_out = [str(stream.name) for stream in on if issubclass(stream, DocumentStream)]  # type: ignore[misc]
             catalogs.refuse_documents(self.input_catalog, left_out)
             if left_out:
                 self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
             on = [stream for stream in on if not issubclass(stream, DocumentStream)]
-        return [stream(self) for stream in on]
+        tables: list[type[InvoiceStream]] = [*on, *TABLES]
+        return [stream(self) for stream in tables]
 
     def _refuse_missing(self) -> None:
         """Refuse, or warn of, what the catalog selects of providers that are off.
@@ -190,7 +194,14 @@ class TapInvoices(CommandLineTap):
     def front(self) -> Front:
         """What the accounts share."""
         config = {name: value for name, value in self.config.items() if name not in _PROVIDERS}
-        return Front(self.streams, config)
+        return Front(self.streams, config, self._unified)
+
+    @cached_property
+    def _unified(self) -> dict[str, list[type[InvoiceStream]]]:
+        """Table of all providers, by its name → each provider's stream that it stands for."""
+        reads_xml = bool((self.config.get("documents") or {}).get("read_xml"))
+        kinds = [kind for p in PROVIDERS for kind in bind(p.mapping, p.streams, reads_xml=reads_xml)]
+        return {str(table.name): [kind for kind in kinds if kind.table is table] for table in TABLES}  # type: ignore[misc]
 
     def open_account(
         self, account: Account, client_class: type[Client] = Client, away: Any = nullcontext
@@ -232,10 +243,10 @@ class TapInvoices(CommandLineTap):
         finally:
             tap.client.close()
 
-    @staticmethod
-    def _own(streams: Iterable[InvoiceStream], account: Account) -> list[str]:
+    def _own(self, streams: Iterable[InvoiceStream], account: Account) -> list[str]:
         """Return the names of those streams that an account has."""
-        return [stream.name for stream in streams if stream.provider == account.provider]
+        own = {table.name for table, _ in self.front.kinds(account)}
+        return [stream.name for stream in streams if stream.name in own]
 
     # Run
 
@@ -248,7 +259,7 @@ class TapInvoices(CommandLineTap):
         super()._setup_signal_handlers()
         with self.shown():
             self.sync_all()
-        return self.report.summarise(len(self._selected))
+        return self.report.summarise(sum(len(self._own(self._selected, account)) for account in self.accounts))
 
     @override  # type: ignore[misc]  # what the SDK calls final
     def sync_all(self) -> None:

@@ -65,7 +65,7 @@ class Output:
         """Return a copy of an account's bookmarks, by stream."""
         with self._lock:
             entries = self._state.get("bookmarks", {})
-            found = {name: entries.get(name, {}).get("accounts", {}).get(account.name) for name in streams}
+            found = {name: entries.get(name, {}).get("accounts", {}).get(account.key_in(name)) for name in streams}
             return {name: copy.deepcopy(bookmark) for name, bookmark in found.items() if bookmark}
 
     def take(self, account: Account, lines: list[bytes], bookmarks: Bookmarks) -> None:
@@ -85,8 +85,8 @@ class Output:
 
     def finish(self) -> None:
         """Write the last state, which comes after all else, though it may be empty."""
-        self._state.setdefault("bookmarks", {})
-        self.write_state()
+        with self._turn():
+            self._write_last()
 
     def stop(self, then: End) -> None:
         """Write the state between two lines, and do what ends the tap.
@@ -95,7 +95,7 @@ class Output:
         """
 
         def last_words() -> None:
-            self._write_state()
+            self._write_last()
             then(is_told=True)
 
         if self._lock.acquire(timeout=_PATIENCE):  # and nobody gets it back: nothing may be written any more
@@ -130,7 +130,11 @@ class Output:
             if bookmark:
                 entry = self._state.setdefault("bookmarks", {}).setdefault(stream, {})
                 entry["version"] = STATE_VERSION
-                entry.setdefault("accounts", {})[account.name] = dict(bookmark)
+                entry.setdefault("accounts", {})[account.key_in(stream)] = dict(bookmark)
+
+    def _write_last(self) -> None:
+        self._state.setdefault("bookmarks", {})
+        self._write_state()
 
     def _write_state(self) -> None:
         began = time.thread_time()

@@ -60,7 +60,7 @@ class Report:
         return self._shown[stream][0]
 
     def _title(self, account: Account, stream: str) -> str:
-        return f"{account.name} {stream}" if self.is_crowd else stream
+        return f"{account.name} {stream}" if self.is_crowd else account.title_of(stream)
 
     def logger_of(self, account: Account) -> Any:
         """Return where an account tells what happens."""
@@ -82,12 +82,12 @@ class Report:
             logger.error("%s: %s", counts.stream, failure, extra=extra)
         with self._lock:
             if failure:
-                self.failures[str(account)][counts.stream] = failure
+                self.failures[str(account)][account.title_of(counts.stream)] = failure
             try:
                 self._ledger.close(counts, account, logger)
             except LedgerError as error:
                 self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
-                self.failures[str(account)].setdefault(counts.stream, str(error))
+                self.failures[str(account)].setdefault(account.title_of(counts.stream), str(error))
 
     def fail(self, account: Account, streams: Iterable[str], reason: str) -> None:
         """Take note of an account that could not even begin."""

@@ -4,12 +4,15 @@ import logging
 import re
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import trustme
 
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.sandbox.einvoice import EInvoice
+from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
+from tap_invoices.sandbox.pdf import invoice_pdf
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty
 
@@ -125,6 +128,26 @@ def test_documents_are_tried_and_none_is_left(box, verdicts, tmp_path):
     assert passed
     assert "ok, asked for invoice_number" in lines[0]
     assert not [path for path in (tmp_path / "documents").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("pdf", "told"),
+    [
+        (
+            lambda key: einvoice_pdf(EInvoice(key, date(2026, 1, 2)), "MINIMUM"),
+            "carries XML (urn:factur-x.eu:1p0:minimum)",
+        ),
+        (lambda key: einvoice_pdf(EInvoice(f"{key}?", date(2026, 1, 2))), "is with the XML of another invoice"),
+        (invoice_pdf, "is without XML"),
+    ],
+)
+def test_whether_the_first_pdf_carries_xml_is_told(box, verdicts, pdf, told):
+    book = box.book("covage")
+    book.pdfs.update({key: pdf(key) for key in book.invoices})
+    documents = {"mode": "inline", "read_xml": True}
+    passed, lines = verdicts(faulty.settings(box, "covage", documents=documents), select=["covage_invoice_documents"])
+    assert passed
+    assert told in lines[0]
 
 
 @pytest.mark.parametrize("invoices", [0, 5])
