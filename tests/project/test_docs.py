@@ -148,13 +148,24 @@ def test_every_count_of_the_ledger_is_explained():
 
 
 @pytest.mark.parametrize(("page", "text"), [*blocks("json"), *blocks("yaml")])
-def test_settings_in_examples_are_valid(page, text):
+def test_settings_in_examples_are_valid(page, text, tmp_path):
     if text.startswith('{"type"') or '"bookmarks"' in text:  # what the tap writes
         return
     given = yaml.safe_load(text)
     if "plugins" in given:
         [plugin] = given["plugins"]["extractors"]
-        given = {**plugin["config"], "covage": {**plugin["config"]["covage"], "password": "from the environment"}}
+        given = plugin["config"]
+        if "password_env" not in given["covage"]:
+            given["covage"]["password"] = "from the environment"
+    for kind, accounts in (
+        [(k, t) for k in ("csv", "jsonl") for _, t in blocks(k)] if "accounts_url" in given.get("ibana", {}) else ()
+    ):
+        file = tmp_path / f"accounts.{kind}"
+        file.write_text(accounts, encoding="utf-8")
+        filed = {**given, "ibana": {**given["ibana"], "accounts_url": str(file)}}
+        errors, entries = validate.check(all_settings(), filed, PROVIDERS)
+        assert (errors, [entry.name for entry in entries]) == ([], ["acme", "beta", "old-gmbh"])
+        given = filed
     assert validate.check(all_settings(), given, PROVIDERS)[0] == [], page
 
 
