@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
-import os
-import signal
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
@@ -50,10 +46,6 @@ if TYPE_CHECKING:
 
 _STREAMS: tuple[type[InvoiceStream], ...] = (*(stream for p in PROVIDERS for stream in p.streams), *TABLES)
 _PROVIDERS = {provider.name: provider for provider in PROVIDERS}
-_NO_DOCUMENTS = (
-    "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
-    "or to files with a `documents.url`."
-)
 
 
 class TapInvoices(CommandLineTap):
@@ -90,10 +82,11 @@ class TapInvoices(CommandLineTap):
         self._identities: dict[tuple[Any, ...], str] = {}
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self.output = Output(self.message_writer, cast("dict[str, Any]", self.state))
-        for line in (*unknown, *validate.doubts(self.config, self._entries)):
-            self.logger.warning(line)
-        self._refuse_missing()
-        self._refuse_partial_batches()
+        missing = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
+        for line in (*unknown, *validate.doubts(self.config, self._entries), *missing):
+            self.logger.warning("%s", line)
+        if self.config.get("batch_config"):
+            catalogs.refuse_partial_batches(self._selected)
         self.report = Report(self.accounts, self.logger, Ledger(self.config.get("ledger_url")))
 
     @classmethod
@@ -101,9 +94,7 @@ class TapInvoices(CommandLineTap):
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's settings, but of its formats of batch files the one that works here."""
         super().append_builtin_config(config_jsonschema)
-        batch = copy.deepcopy(config_jsonschema["properties"]["batch_config"])
-        batch["properties"]["encoding"]["properties"]["format"]["enum"] = ["jsonl"]
-        config_jsonschema["properties"]["batch_config"] = batch
+        settings.leave_json_lines(config_jsonschema["properties"])
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -132,43 +123,13 @@ class TapInvoices(CommandLineTap):
     @override
     def discover_streams(self) -> list[InvoiceStream]:
         on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
-        if not (self.config.get("documents") or {}).get("mode"):
-            left_out = [str(stream.name) for stream in on if issubclass(stream, DocumentStream)]  # type: ignore[misc]
-            catalogs.refuse_documents(self.input_catalog, left_out)
+        if not any((self.config.get("documents") or {}).values()):
+            left_out = [stream for stream in on if issubclass(stream, DocumentStream)]
             if left_out:
-                self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
-            on = [stream for stream in on if not issubclass(stream, DocumentStream)]
+                self.logger.info("%s", catalogs.without_documents(self.input_catalog, left_out))
+            on = [stream for stream in on if stream not in left_out]
         tables: list[type[InvoiceStream]] = [*on, *TABLES]
         return [stream(self) for stream in tables]
-
-    def _refuse_missing(self) -> None:
-        """Refuse, or warn of, what the catalog selects of providers that are off.
-
-        Raises:
-            ConfigValidationError: If a setting of such a provider came empty.
-        """
-        if self.input_catalog is None:
-            return
-        errors, warnings = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
-        for warning in warnings:
-            self.logger.warning("%s", warning)
-        if errors:
-            msg = "Catalog selects streams that are not there"
-            raise ConfigValidationError(msg, errors=errors)
-
-    def _refuse_partial_batches(self) -> None:
-        """Refuse what the SDK would leave out in silence: batch files hold all fields.
-
-        Raises:
-            ConfigValidationError: If a field is deselected while `batch_config` is set.
-        """
-        if not self.config.get("batch_config"):
-            return
-        partial_ones = [stream.name for stream in self._selected if not all(stream.mask.values())]
-        if partial_ones:
-            names = ", ".join(partial_ones)
-            msg = f"`batch_config` writes all fields, and some are deselected in {names}: select them, or take it out"
-            raise ConfigValidationError(msg, errors=[msg])
 
     @property
     @override
@@ -264,8 +225,7 @@ class TapInvoices(CommandLineTap):
     @override  # type: ignore[misc]  # what the SDK calls final
     def sync_all(self) -> None:
         self.output.write_state()
-        for stream in self._selected:
-            stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
+        self._write_schemas()
         for account in run_accounts(self.accounts, self.config["accounts_at_once"], self._sync_account):
             self.report.log_end(account)
         self.output.finish()
@@ -275,16 +235,20 @@ class TapInvoices(CommandLineTap):
         names = {stream.name for stream in (self.streams.values() if streams is None else streams)}
         for stream in self.streams.values():
             stream.selected = stream.name in names
-        for stream in self._selected:
-            stream._write_schema_message()  # noqa: SLF001
+        self._write_schemas()
         for account in self.accounts:
             tap = self.open_account(account)
             tap.run_sync_dry_run(dry_run_record_limit, [s for s in tap.streams.values() if s.name in names])
             tap.message_writer.flush()
         return True
 
+    def _write_schemas(self) -> None:
+        for stream in self._selected:
+            stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
+
     def shown(self) -> AbstractContextManager[object]:
         """Return what shows the counts while it is entered, where a terminal is there."""
+        self.report.announce(stream.name for stream in self._selected)
         return progress.shown(self.report.board)
 
     @classmethod
@@ -294,21 +258,8 @@ class TapInvoices(CommandLineTap):
 
     def check(self) -> bool:
         """Ask each account once for each selected stream, and tell whether all is well."""
-
-        def open_account(account: Account) -> tuple[Probe, list[InvoiceStream]]:
-            tap = self.open_account(account, Probe)
-            return cast("Probe", tap.client), list(tap.streams.values())
-
-        return check.passes(self.accounts, open_account, self.logger)
+        return check.passes(self.accounts, partial(self.open_account, client_class=Probe), self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        def leave(*, is_told: bool) -> None:
-            what = "what was emitted is in the state" if is_told else "the last lines did not get away"
-            self.logger.warning("Stopped by %s; %s", signal.Signals(signum).name, what)
-            if is_told:
-                sys.exit(128 + signum)
-            logging.shutdown()
-            os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
-
-        self.output.stop(leave)
+        self.output.stop(signum, self.logger)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from tap_invoices.cli.probe import UnusableError
 from tap_invoices.concurrency.pool import Pool
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tap_invoices.cli.probe import Probe
     from tap_invoices.http.account import Account
+    from tap_invoices.http.client import Client
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.services import Row
 
@@ -38,8 +39,17 @@ class Verdict(NamedTuple):
     line: str
 
 
-Streams = Sequence["InvoiceStream"]
-Open = Callable[["Account"], tuple["Probe", Streams]]
+class Opened(Protocol):
+    """An account, ready to be asked."""
+
+    client: Client
+
+    @property
+    def streams(self) -> Mapping[str, InvoiceStream]:
+        """Its streams."""
+
+
+Open = Callable[["Account"], "Opened"]
 
 
 def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logger) -> bool:
@@ -50,7 +60,7 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
 
     Args:
         accounts: Which ones.
-        open_account: Returns a probe for an account, and its streams.
+        open_account: Opens one, with a client that is a probe.
         logger: Where the lines go.
     """
     is_crowd = len(accounts) > len({account.provider for account in accounts})
@@ -71,13 +81,13 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
 
 def _verdicts(open_account: Open, account: Account) -> list[Verdict]:
     try:
-        probe, streams = open_account(account)
+        opened = open_account(account)
     except FatalAPIError as error:
         return [Verdict(passed=False, line=f"{account.provider}: {error}")]
     try:
-        return AccountCheck(probe, streams).verdicts()
+        return AccountCheck(cast("Probe", opened.client), list(opened.streams.values())).verdicts()
     finally:
-        probe.close()
+        opened.client.close()
 
 
 class AccountCheck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -176,3 +177,10 @@ def holds_secrets(schema: Mapping[str, Any]) -> bool:
     return bool(schema.get("secret")) or any(
         holds_secrets(inner) for inner in (*schema.get("properties", {}).values(), schema.get("items")) if inner
     )
+
+
+def leave_json_lines(properties: dict[str, Any]) -> None:
+    """Leave of the SDK's formats of batch files the one that works here."""
+    batch = copy.deepcopy(properties["batch_config"])
+    batch["properties"]["encoding"]["properties"]["format"]["enum"] = ["jsonl"]
+    properties["batch_config"] = batch

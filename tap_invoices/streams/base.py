@@ -131,12 +131,15 @@ class InvoiceStream(EndingStream, ABC):
         self.bookmark.settle(batch.failed, batch.settled)
         self.bookmark.checkpoint(batch.floor)
         self.state_manager.is_flushed = False
-        if self.services.writer.is_state_due() and not self.config.get(
-            "batch_config"
-        ):  # their rows wait for their file
+        if self.services.writer.is_state_due() and not self._waits_for_files:
             self._write_state_message()
             if self._is_progress_due():
                 self.logger.info("%s so far: %s", self.name, self.counts.progress())
+
+    @property
+    def _waits_for_files(self) -> bool:
+        """Whether rows are out only once their file is."""
+        return bool(self.config.get("batch_config"))
 
     @override
     def _write_schema_message(self) -> None:

@@ -15,6 +15,7 @@ from tap_invoices.streams.services import Services
 from tap_invoices.streams.unified import Unified
 from tap_invoices.sync.output import AccountWriter, HandOver
 from tap_invoices.sync.reader import AccountReader
+from tap_invoices.sync.report import AccountLogger
 
 if TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper
@@ -72,7 +73,7 @@ class AccountTap(Tap):
     name = "tap-invoices"
     config_jsonschema: ClassVar[dict[str, Any]] = {"properties": {}}
     message_writer: AccountWriter
-    logger: logging.Logger = logging.getLogger(name)  # the SDK has one for all taps of a class
+    logger: Any = logging.getLogger(name)  # the SDK has one for all taps of a class
 
     def __init__(  # noqa: PLR0913  (each by its name)
         self,
@@ -88,7 +89,7 @@ class AccountTap(Tap):
     ) -> None:
         self.account = account
         self.client = client
-        self.logger = logger
+        self.logger = AccountLogger(logging.getLogger(self.name), account)  # what the SDK says of each tap is for DEBUG
         self._kinds = front.kinds(account)
         self._services = Services(account.name, client, self._read, writer, close)
         self._reader: AccountReader | None = None
@@ -99,6 +100,7 @@ class AccountTap(Tap):
             setup_mapper=False,
             message_writer=writer,
         )
+        self.logger = logger
         self._mapper = mapper
         self._state_writer = HandOver(writer)
         writer.bookmarks = self.state.get("bookmarks", {})

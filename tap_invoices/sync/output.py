@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+import logging
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._state import StateWriter
 from typing_extensions import override
@@ -30,13 +34,6 @@ _PATIENCE = 1.0
 """Seconds for which whoever stops the tap waits for lines that are being written."""
 
 Bookmarks = Mapping[str, Mapping[str, Any]]
-
-
-class End(Protocol):
-    """Ends the tap, and does not return."""
-
-    def __call__(self, *, is_told: bool) -> None:
-        """End it; tell whether the state could be written."""
 
 
 class Output:
@@ -88,22 +85,26 @@ class Output:
         with self._turn():
             self._write_last()
 
-    def stop(self, then: End) -> None:
-        """Write the state between two lines, and do what ends the tap.
+    def stop(self, signum: int, logger: logging.Logger) -> None:
+        """End the tap on a signal, with the state between two lines.
 
         Where the lines that are being written do not get away within a moment, no state can be told.
         """
+        name = signal.Signals(signum).name
 
-        def last_words() -> None:
+        def leave() -> None:
             self._write_last()
-            then(is_told=True)
+            logger.warning("Stopped by %s; what was emitted is in the state", name)
+            sys.exit(128 + signum)
 
         if self._lock.acquire(timeout=_PATIENCE):  # and nobody gets it back: nothing may be written any more
-            last_words()
+            leave()
         elif self._holder == threading.get_ident():
-            self._then = last_words
+            self._then = leave
         else:
-            then(is_told=False)
+            logger.warning("Stopped by %s; the last lines did not get away, nor did a state", name)
+            logging.shutdown()
+            os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

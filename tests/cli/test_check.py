@@ -86,6 +86,28 @@ def test_all_streams_pass_with_one_request_each(box, verdicts):
     assert len(asked(box)) == 2 + len(faulty.STREAMS)
 
 
+def test_an_amount_is_shown_both_ways_until_its_unit_is_set(box, verdicts):
+    keys = list(box.book("ibana").invoices)
+    for key in keys:
+        box.book("ibana").change(key, totalAmount=5, date="2025-01-01", type="INVOICE", currency="EUR")
+    box.book("ibana").change(keys[3], totalAmount=12100, date="2025-01-02")
+    config = faulty.settings(box, "ibana")
+    config["ibana"]["amounts_in"] = None
+    passed, lines = verdicts(config)
+    assert passed
+    assert len(asked(box)) == 1
+    [line] = lines[1:]
+    assert line.startswith("invoices (ibana): ok, 25 invoices; amounts are null until `ibana.amounts_in` is set: ")
+    assert line.endswith(f": is the total of {keys[3]} 12100 EUR (units), or 121.00 (cents)?")
+
+
+def test_of_unified_rows_alone_their_list_is_asked_for(box, verdicts):
+    passed, lines = verdicts(faulty.settings(box, "exsited"), select=["invoices"])
+    assert passed
+    assert lines == ["invoices (exsited): ok, 25 invoices"]
+    assert len(asked(box)) == 2
+
+
 def test_a_list_is_asked_for_a_few_rows(box, verdicts):
     verdicts(faulty.settings(box))
     sizes = {
@@ -484,5 +506,5 @@ def test_the_help_says_what_it_does():
 def test_schemas_are_still_written_alone(box, run_tap):
     done = run_tap("--test=schema", "--config", faulty.settings(box))
     assert done.returncode == 0
-    assert done.stdout.count('{"type":"SCHEMA"') == len(faulty.STREAMS)
+    assert done.stdout.count('{"type":"SCHEMA"') == len(faulty.STREAMS) + len(faulty.UNIFIED)
     assert not asked(box)

@@ -289,7 +289,7 @@ def test_a_signal_tells_no_state_of_rows_whose_batch_file_is_still_to_come(tmp_p
         with contextlib.redirect_stdout(out), pytest.raises(SystemExit, match="143"):
             TapInvoices(config=settings(box, "ibana", batch_config=batches)).run()
     assert '"BATCH"' not in out.getvalue()
-    assert '"STATE"' not in out.getvalue()
+    assert out.getvalue().splitlines()[-1] == '{"type":"STATE","value":{"bookmarks":{}}}'
 
 
 def test_a_full_disk_ends_it_at_once(box, tmp_path):

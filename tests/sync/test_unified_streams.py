@@ -29,11 +29,8 @@ D = Decimal
 
 
 def settings(box, *providers, **more):
-    """Amounts in units, and no documents."""
-    config = {**box.config(*providers), **more}
-    for name in {"ibana", "matas"} & config.keys():
-        config[name] = {"amounts_in": "units", **config[name]}
-    return config
+    """No documents."""
+    return {**box.config(*providers), **more}
 
 
 def with_xml(box, *providers, **more):
