@@ -8,17 +8,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "output" / "demo"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 INVOICES = 200
+ACCOUNTS = ("acme", "beta")
+SEVERAL = "ibana"
+"""The provider at which there are all of these accounts; at the others there is the first."""
 STOP_SECONDS = 10
 LOG = OUTPUT / "meltano.log"
 SAMPLE = "exsited_invoices"
@@ -44,6 +48,7 @@ def main() -> int:
         print(LOG.read_text(encoding="utf-8"))
         return exit_code
     print(table(before, lines()))
+    print(by_account((OUTPUT / f"{SEVERAL}_invoices.jsonl").read_text(encoding="utf-8").splitlines()))
     print(sample(last_record(OUTPUT / f"{SAMPLE}.jsonl")))
     print(FIRST if first else AGAIN)
     return 0
@@ -53,11 +58,20 @@ def main() -> int:
 def sandbox() -> Iterator[dict[str, Any]]:
     """A sandbox on a free port, for as long as the block lasts; gives the tap's config for it."""
     command = [sys.executable, "-m", "tap_invoices.sandbox", "--port", "0", "--invoices", str(INVOICES)]
+    command += ["--accounts", ",".join(ACCOUNTS)]
     with running(command, stdout=subprocess.PIPE) as server:
         first_line = server.stdout.readline() if server.stdout else b""
         if not first_line:
             sys.exit("The sandbox did not start.")
-        yield json.loads(first_line)
+        yield chosen(json.loads(first_line))
+
+
+def chosen(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with all accounts at one provider, and the first at each of the others."""
+    return {
+        name: given if name == SEVERAL else {**given, "accounts": given["accounts"][:1]}
+        for name, given in config.items()
+    }
 
 
 def meltano_run(config: Mapping[str, Any], *, full_refresh: bool) -> int:
@@ -133,6 +147,12 @@ def table(before: Mapping[str, int], after: Mapping[str, int]) -> str:
         file = (OUTPUT / f"{stream}.jsonl").relative_to(ROOT)
         rows.append(f"{stream:{width}}  {total - before.get(stream, 0):7}  {file}")
     return "\n".join(rows)
+
+
+def by_account(records: Iterable[str]) -> str:
+    """How many records of a file each account has."""
+    found = Counter(json.loads(record)["source_account"] for record in records)
+    return f"\n{SEVERAL}_invoices by source_account: {json.dumps(dict(sorted(found.items())))}"
 
 
 def sample(record: Mapping[str, Any]) -> str:

@@ -23,11 +23,16 @@ _WIDTH = 118
 
 
 @cache
-def first_sync(invoices: int, provider: str | None = None) -> tuple[list[str], TapInvoices]:
-    """Sync all streams of all providers, or those of one that are selected by default; return the lines and the tap."""
-    with Sandbox(invoices=invoices) as box:
+def first_sync(
+    invoices: int, provider: str | None = None, accounts: tuple[str, ...] = ()
+) -> tuple[list[str], TapInvoices]:
+    """Sync all streams of all providers, or those of one that are selected by default; return the lines and the tap.
+
+    With accounts, as the demo chooses them.
+    """
+    with Sandbox(invoices=invoices, accounts=accounts) as box:
         box.now = NOW
-        config: dict[str, Any] = box.config()
+        config: dict[str, Any] = demo.chosen(box.accounts_config()) if accounts else box.config()
         if provider:
             config = {provider: config[provider]}
         else:
@@ -52,12 +57,13 @@ def _timeless(text: str) -> str:
 
 def demo_end() -> str:
     """Return what `make demo` prints at its end, of its table the first lines only."""
-    lines, _ = first_sync(demo.INVOICES)
+    lines, _ = first_sync(demo.INVOICES, accounts=demo.ACCOUNTS)
     rows = [message for line in lines if (message := json.loads(line, parse_float=str))["type"] == "RECORD"]
     after = dict(sorted(Counter(row["stream"] for row in rows).items()))
     *_, last = (row["record"] for row in rows if row["stream"] == demo.SAMPLE)
     table = "\n".join(demo.table({}, after).strip().splitlines()[:4])
-    return f"```console\n$ make demo\n…\n{table}\n…\n{demo.sample(last).strip()}\n```"
+    several = demo.by_account(json.dumps(row["record"]) for row in rows if row["stream"] == f"{demo.SEVERAL}_invoices")
+    return f"```console\n$ make demo\n…\n{table}\n…\n{several.strip()}\n\n{demo.sample(last).strip()}\n```"
 
 
 def singer_lines(provider: str) -> str:

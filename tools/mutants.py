@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant("errors end in silence", "concurrency/spill_queue.py", "raise self._error", "return None", FAULTS),
     Mutant("STATE overtakes records", "streams/writer.py", "self._lines.append(line)\n",
            'self._lines.insert(0, line) if b\'"STATE"\' in line else self._lines.append(line)\n', CRASH),
-    Mutant("signals end with 0", "tap.py", "sys.exit(128 + signum)", "sys.exit(0)", CRASH),
+    Mutant("signals end with 0", "sync/output.py", "sys.exit(128 + signum)", "sys.exit(0)", CRASH),
     Mutant("nothing is masked", "cli/redact.py", "text = text.replace(form, _MASK)", "pass", SECURITY),
     Mutant("minted tokens show", "http/client.py", "self.secrets.update(", "set().update(", SECURITY),
     Mutant("children's handlers are not guarded", "cli/redact.py", "[logging.getLogger(), *logging.Logger.manager.loggerDict.values()]",

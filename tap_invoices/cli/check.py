@@ -70,7 +70,7 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
         wrong = [verdict for verdict in found if not verdict.passed]
         failed += bool(wrong)
         if is_crowd and wrong:
-            logger.error("%s: %s", account, wrong[0].line)
+            logger.error("%s: %s", account, wrong[0].line.removeprefix(f"{account.provider}: "))
         for verdict in () if is_crowd else found:
             (logger.info if verdict.passed else logger.error)("%s", verdict.line)
     pool.close()

@@ -21,6 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 _RESERVED = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 """Names that no file can have on Windows."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ALIKE = "with case left aside (and, where {NAME} is used, `-` and `_`)"
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
@@ -116,7 +117,7 @@ def _names(entries: Iterable[Entry]) -> Told:
         else:
             for key in _keys(entry):
                 if (other := seen.setdefault(key, entry)) is not entry:
-                    yield path, f"is that of `{other.path}`, or is in a variable's name: give it another"
+                    yield path, f"is that of `{other.path}`, {_ALIKE}: give it another"
 
 
 def _keys(entry: Entry) -> list[str]:

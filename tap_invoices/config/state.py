@@ -71,7 +71,7 @@ def _faults(entry: Mapping[str, Any], streams: Mapping[str, type[InvoiceStream]]
     elif not streams or not entry:
         return
     elif accounts is None:
-        yield "is one of before accounts, which this tap does not take over: sync again without it, or with `accounts`"
+        yield "has no `accounts`: it was written before there were any, and cannot be taken over: sync without it"
     elif not isinstance(accounts, Mapping) or not all(_is_bookmark(each) for each in accounts.values()):
         yield "is not one that this tap has written: `accounts` holds an object for each account"
     else:

@@ -112,6 +112,7 @@ class AccountTap(Tap):
             parent = _parent_of(kind)
             made[kind] = kind(self, self._services, made.get(parent) if parent else None)
             made[kind].choose_as(table)
+            made[kind].state_manager._logger = made[kind].logger  # noqa: SLF001  (the SDK's own tells each start)
         return list(made.values())
 
     @property

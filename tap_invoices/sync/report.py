@@ -120,14 +120,13 @@ class Report:
 
     def summarise(self, streams: int) -> bool:
         """Tell what is not whole, and whether all is."""
+        whole = self._accounts - len(self.failures)
         if self.failures and self.is_crowd:
-            self._logger.error(
-                "%d of %d accounts are whole; %d are not, and their bookmarks stay: %s",
-                self._accounts - len(self.failures),
-                self._accounts,
-                len(self.failures),
-                "; ".join(self._reasons()),
-            )
+            reasons = "; ".join(self._reasons())
+            msg = "%d of %d accounts are whole; the bookmarks of what is not whole stay: %s"
+            self._logger.error(msg, whole, self._accounts, reasons)
+        elif self.is_crowd:
+            self._logger.info("%d of %d accounts are whole", whole, self._accounts)
         elif self.failures:
             found = {stream: reason for each in self.failures.values() for stream, reason in each.items()}
             self._logger.error(
@@ -144,7 +143,7 @@ class Report:
         for account, failures in list(self.failures.items())[:_TOLD]:
             by_reason[next(iter(failures.values()))].append(account)
         for reason, names in by_reason.items():
-            yield f"{reason}: {', '.join(names)}"
+            yield f"{', '.join(names)}: {reason}"
         if len(self.failures) > _TOLD:
             yield f"and {len(self.failures) - _TOLD} more"
 

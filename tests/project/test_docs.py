@@ -149,13 +149,22 @@ def test_every_count_of_the_ledger_is_explained():
 
 
 @pytest.mark.parametrize(("page", "text"), [*blocks("json"), *blocks("yaml")])
-def test_settings_in_examples_are_valid(page, text):
+def test_settings_in_examples_are_valid(page, text, tmp_path):
     if text.startswith('{"type"') or '"bookmarks"' in text:  # what the tap writes
         return
     given = yaml.safe_load(text)
     if "plugins" in given:
         [plugin] = given["plugins"]["extractors"]
-        given = {**plugin["config"], "covage": {**plugin["config"]["covage"], "password": "from the environment"}}
+        given = plugin["config"]
+        if "password_env" not in given["covage"]:
+            given["covage"]["password"] = "from the environment"
+    if "accounts_url" in given.get("ibana", {}):
+        for kind in ("csv", "jsonl"):
+            [(_, accounts)] = blocks(kind)
+            (tmp_path / f"accounts.{kind}").write_text(accounts, encoding="utf-8")
+            given["ibana"]["accounts_url"] = str(tmp_path / f"accounts.{kind}")
+            errors, entries = validate.check(all_settings(), given, PROVIDERS)
+            assert (errors, [entry.name for entry in entries]) == ([], ["acme", "beta", "old-gmbh"])
     assert validate.check(all_settings(), given, PROVIDERS)[0] == [], page
 
 

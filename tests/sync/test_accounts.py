@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import sys
 from copy import deepcopy
 
@@ -294,7 +295,19 @@ def test_the_log_names_who_is_not_whole_once(box, caplog):
         assert not _run(box.accounts_config("ibana"))
     told = [record.getMessage() for record in caplog.records if "ibana/beta" in record.getMessage()]
     assert len(told) == 2, "when it ends, and in the summary"
-    assert told[-1].startswith("2 of 3 accounts are whole; 1 are not")
+    assert re.fullmatch(r"2 of 3 accounts are whole; the bookmarks .* stay: ibana/beta: 403 .*", told[-1])
+
+
+def test_the_log_does_not_grow_with_the_accounts(box, caplog):
+    with caplog.at_level(logging.INFO), faulty.own_signals():
+        assert _run(box.accounts_config())
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("tap-invoices")]
+    assert not [
+        line
+        for line in told
+        if "documents" not in line and any(stream in line for stream in ("ibana_invoices", "covage_invoices"))
+    ]
+    assert told[-1] == "15 of 15 accounts are whole"
 
 
 def _run(config):
