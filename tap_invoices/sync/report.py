@@ -78,7 +78,12 @@ class Report:
         counts.end(outcome)
         logger = self.logger_of(account)
         if failure:
-            extra = {"stream_name": counts.stream, "failure_type": failure_type}
+            extra = {
+                "stream_name": counts.stream,
+                "failure_type": failure_type,
+                "account": str(account),
+                "reason": failure,
+            }
             logger.error("%s: %s", counts.stream, failure, extra=extra)
         with self._lock:
             if failure:
