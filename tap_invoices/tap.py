@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
-import os
-import signal
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
@@ -29,8 +25,10 @@ from tap_invoices.http.client import Client
 from tap_invoices.http.hosts import Hosts
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
+from tap_invoices.streams.binding import bind
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.ledger import Ledger
+from tap_invoices.streams.unified import TABLES
 from tap_invoices.streams.writer import BufferedWriter
 from tap_invoices.sync.account import AccountTap, Front
 from tap_invoices.sync.output import AccountWriter, Output
@@ -46,12 +44,8 @@ if TYPE_CHECKING:
     from tap_invoices.http.account import Account
     from tap_invoices.streams.base import InvoiceStream
 
-_STREAMS = tuple(stream for provider in PROVIDERS for stream in provider.streams)
+_STREAMS: tuple[type[InvoiceStream], ...] = (*(stream for p in PROVIDERS for stream in p.streams), *TABLES)
 _PROVIDERS = {provider.name: provider for provider in PROVIDERS}
-_NO_DOCUMENTS = (
-    "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
-    "or to files with a `documents.url`."
-)
 
 
 class TapInvoices(CommandLineTap):
@@ -88,10 +82,11 @@ class TapInvoices(CommandLineTap):
         self._identities: dict[tuple[Any, ...], str] = {}
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self.output = Output(self.message_writer, cast("dict[str, Any]", self.state))
-        for line in (*unknown, *validate.doubts(self.config, self._entries)):
-            self.logger.warning(line)
-        self._refuse_missing()
-        self._refuse_partial_batches()
+        missing = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
+        for line in (*unknown, *validate.doubts(self.config, self._entries), *missing):
+            self.logger.warning("%s", line)
+        if self.config.get("batch_config"):
+            catalogs.refuse_partial_batches(self._selected)
         self.report = Report(self.accounts, self.logger, Ledger(self.config.get("ledger_url")))
 
     @classmethod
@@ -99,9 +94,7 @@ class TapInvoices(CommandLineTap):
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's settings, but of its formats of batch files the one that works here."""
         super().append_builtin_config(config_jsonschema)
-        batch = copy.deepcopy(config_jsonschema["properties"]["batch_config"])
-        batch["properties"]["encoding"]["properties"]["format"]["enum"] = ["jsonl"]
-        config_jsonschema["properties"]["batch_config"] = batch
+        settings.leave_json_lines(config_jsonschema["properties"])
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -117,7 +110,8 @@ class TapInvoices(CommandLineTap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(read_state(state, _STREAMS))
+        unified = [kind for kinds in self._unified.values() for kind in kinds]
+        super().load_state(read_state(state, (stream for stream in _STREAMS if stream.provider), unified))
 
     @override
     def setup_mapper(self) -> None:
@@ -130,41 +124,12 @@ class TapInvoices(CommandLineTap):
     def discover_streams(self) -> list[InvoiceStream]:
         on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
         if not any((self.config.get("documents") or {}).values()):
-            left_out = [str(stream.name) for stream in on if issubclass(stream, DocumentStream)]  # type: ignore[misc]
-            catalogs.refuse_documents(self.input_catalog, left_out)
+            left_out = [stream for stream in on if issubclass(stream, DocumentStream)]
             if left_out:
-                self.logger.info(_NO_DOCUMENTS.format(", ".join(left_out)))
-            on = [stream for stream in on if not issubclass(stream, DocumentStream)]
-        return [stream(self) for stream in on]
-
-    def _refuse_missing(self) -> None:
-        """Refuse, or warn of, what the catalog selects of providers that are off.
-
-        Raises:
-            ConfigValidationError: If a setting of such a provider came empty.
-        """
-        if self.input_catalog is None:
-            return
-        errors, warnings = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
-        for warning in warnings:
-            self.logger.warning("%s", warning)
-        if errors:
-            msg = "Catalog selects streams that are not there"
-            raise ConfigValidationError(msg, errors=errors)
-
-    def _refuse_partial_batches(self) -> None:
-        """Refuse what the SDK would leave out in silence: batch files hold all fields.
-
-        Raises:
-            ConfigValidationError: If a field is deselected while `batch_config` is set.
-        """
-        if not self.config.get("batch_config"):
-            return
-        partial_ones = [stream.name for stream in self._selected if not all(stream.mask.values())]
-        if partial_ones:
-            names = ", ".join(partial_ones)
-            msg = f"`batch_config` writes all fields, and some are deselected in {names}: select them, or take it out"
-            raise ConfigValidationError(msg, errors=[msg])
+                self.logger.info("%s", catalogs.without_documents(self.input_catalog, left_out))
+            on = [stream for stream in on if stream not in left_out]
+        tables: list[type[InvoiceStream]] = [*on, *TABLES]
+        return [stream(self) for stream in tables]
 
     @property
     @override
@@ -190,7 +155,14 @@ class TapInvoices(CommandLineTap):
     def front(self) -> Front:
         """What the accounts share."""
         config = {name: value for name, value in self.config.items() if name not in _PROVIDERS}
-        return Front(self.streams, config)
+        return Front(self.streams, config, self._unified)
+
+    @cached_property
+    def _unified(self) -> dict[str, list[type[InvoiceStream]]]:
+        """Table of all providers, by its name → each provider's stream that it stands for."""
+        reads_xml = bool((self.config.get("documents") or {}).get("read_xml"))
+        kinds = [kind for p in PROVIDERS for kind in bind(p.mapping, p.streams, reads_xml=reads_xml)]
+        return {str(table.name): [kind for kind in kinds if kind.table is table] for table in TABLES}  # type: ignore[misc]
 
     def open_account(
         self, account: Account, client_class: type[Client] = Client, away: Any = nullcontext
@@ -232,10 +204,10 @@ class TapInvoices(CommandLineTap):
         finally:
             tap.client.close()
 
-    @staticmethod
-    def _own(streams: Iterable[InvoiceStream], account: Account) -> list[str]:
+    def _own(self, streams: Iterable[InvoiceStream], account: Account) -> list[str]:
         """Return the names of those streams that an account has."""
-        return [stream.name for stream in streams if stream.provider == account.provider]
+        own = {table.name for table, _ in self.front.kinds(account)}
+        return [stream.name for stream in streams if stream.name in own]
 
     # Run
 
@@ -248,13 +220,12 @@ class TapInvoices(CommandLineTap):
         super()._setup_signal_handlers()
         with self.shown():
             self.sync_all()
-        return self.report.summarise(len(self._selected))
+        return self.report.summarise(sum(len(self._own(self._selected, account)) for account in self.accounts))
 
     @override  # type: ignore[misc]  # what the SDK calls final
     def sync_all(self) -> None:
         self.output.write_state()
-        for stream in self._selected:
-            stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
+        self._write_schemas()
         for account in run_accounts(self.accounts, self.config["accounts_at_once"], self._sync_account):
             self.report.log_end(account)
         self.output.finish()
@@ -264,16 +235,20 @@ class TapInvoices(CommandLineTap):
         names = {stream.name for stream in (self.streams.values() if streams is None else streams)}
         for stream in self.streams.values():
             stream.selected = stream.name in names
-        for stream in self._selected:
-            stream._write_schema_message()  # noqa: SLF001
+        self._write_schemas()
         for account in self.accounts:
             tap = self.open_account(account)
             tap.run_sync_dry_run(dry_run_record_limit, [s for s in tap.streams.values() if s.name in names])
             tap.message_writer.flush()
         return True
 
+    def _write_schemas(self) -> None:
+        for stream in self._selected:
+            stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
+
     def shown(self) -> AbstractContextManager[object]:
         """Return what shows the counts while it is entered, where a terminal is there."""
+        self.report.announce(stream.name for stream in self._selected)
         return progress.shown(self.report.board)
 
     @classmethod
@@ -283,21 +258,8 @@ class TapInvoices(CommandLineTap):
 
     def check(self) -> bool:
         """Ask each account once for each selected stream, and tell whether all is well."""
-
-        def open_account(account: Account) -> tuple[Probe, list[InvoiceStream]]:
-            tap = self.open_account(account, Probe)
-            return cast("Probe", tap.client), list(tap.streams.values())
-
-        return check.passes(self.accounts, open_account, self.logger)
+        return check.passes(self.accounts, partial(self.open_account, client_class=Probe), self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        def leave(*, is_told: bool) -> None:
-            what = "what was emitted is in the state" if is_told else "the last lines did not get away"
-            self.logger.warning("Stopped by %s; %s", signal.Signals(signum).name, what)
-            if is_told:
-                sys.exit(128 + signum)
-            logging.shutdown()
-            os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
-
-        self.output.stop(leave)
+        self.output.stop(signum, self.logger)

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+from collections import Counter
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from functools import cache
@@ -51,10 +52,10 @@ def _timeless(text: str) -> str:
 
 def demo_end() -> str:
     """Return what `make demo` prints at its end, of its table the first lines only."""
-    lines, tap = first_sync(demo.INVOICES)
-    after = {name: tap.report.counts(name).emitted for name in sorted(tap.streams)}
-    messages = (json.loads(line, parse_float=str) for line in lines if f'"stream":"{demo.SAMPLE}"' in line)
-    *_, last = (message["record"] for message in messages if message["type"] == "RECORD")
+    lines, _ = first_sync(demo.INVOICES)
+    rows = [message for line in lines if (message := json.loads(line, parse_float=str))["type"] == "RECORD"]
+    after = dict(sorted(Counter(row["stream"] for row in rows).items()))
+    *_, last = (row["record"] for row in rows if row["stream"] == demo.SAMPLE)
     table = "\n".join(demo.table({}, after).strip().splitlines()[:4])
     return f"```console\n$ make demo\n…\n{table}\n…\n{demo.sample(last).strip()}\n```"
 

@@ -20,6 +20,7 @@ import yaml
 from tap_invoices.airbyte.spec import label
 from tap_invoices.config.settings import holds_secrets
 from tap_invoices.providers import PROVIDERS
+from tap_invoices.streams.unified import TABLES
 from tools.tables import name_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,7 @@ _KINDS = {"start_date": "date_iso8601", "ca_bundle": "file", "requests_per_secon
 _SETTINGS = re.compile(
     r"(?P<open> +settings: # generated[^\n]*\n).*?(?P<close> +settings_group_validation:)", re.DOTALL
 )
+_STREAMS = (*(stream for provider in PROVIDERS for stream in provider.streams), *TABLES)
 _TITLES = {provider.name: provider.title for provider in PROVIDERS}
 _OPEN = ("stream_maps", "faker_config")
 """Objects whose fields no form can list."""
@@ -73,7 +75,7 @@ def definition(about: Mapping[str, Any]) -> dict[str, Any]:
         "pip_url": NAME,
         "quality": "silver",
         "repo": f"https://github.com/{OWNER}/{NAME}",
-        "select": sorted(f"{name_of(s)}.*" for p in PROVIDERS for s in p.streams if s.selected_by_default),
+        "select": sorted(f"{name_of(s)}.*" for s in _STREAMS if s.selected_by_default),
         "settings": sorted(_settings(about["settings"]["properties"]), key=lambda setting: setting["name"]),
         "settings_group_validation": [
             [f"{provider.name}.{setting.name}" for setting in provider.settings if setting.required]

@@ -36,6 +36,7 @@ class Mutant:
     tests: str
 
 
+ACCOUNTS = "tests/sync/test_accounts.py"
 PAGING = "tests/unit/test_paging.py"
 FAULTS = "tests/sync/test_faults.py"
 MOVING = "tests/sync/test_moving.py tests/process/test_crash.py"
@@ -127,7 +128,7 @@ MUTANTS = (
     Mutant("the clock of the last answer", "http/client.py", "if self._started_at is None:", "if True:", FOLLOWING),
     Mutant("nobody else signs in", "http/auth.py", "and self._refused > 1", "and False", AUTH),
     Mutant("waits do not grow", "http/retry.py", "backoff.expo(factor=FIRST_WAIT, max_value=LONGEST_WAIT)", "backoff.expo(factor=FIRST_WAIT, max_value=FIRST_WAIT)", RETRY),
-    Mutant("providers are never down", "http/client.py", "self.down = self.down or str(error)", "pass", FAULTS),
+    Mutant("providers are never down", "http/client.py", "self.down = str(error)", "pass", FAULTS),
     Mutant("a pause holds for one", "http/client.py", "self._limiter.pause(seconds)", "pass", CLIENT),
     Mutant("as many at once as there are threads", "concurrency/limiter.py", "if self._in_flight >= self._allowed:", "if False:", LIMITER),
     Mutant("tokens are renewed at their end", "http/auth.py", "_EARLIEST_RENEWAL = 30.0", "_EARLIEST_RENEWAL = 0.0", AUTH),
@@ -182,7 +183,10 @@ MUTANTS = (
     Mutant("the count ends on a day with invoices", "paging/daycount.py", "if day not in self._by_day), self._start)", "), self._start)", COVAGE),
     Mutant("only the first shrink is read again", "streams/lists.py", "if paginator.moved and not is_same:", "if paginator.moved and not earlier:", COVAGE),
     Mutant("two readings that differ prove a list without a total", "streams/lists.py", "is_same if total is None else bool(earlier)", "bool(earlier)", COVAGE),
-    Mutant("a signal passes batch files", "tap.py", 'if not self.config.get("batch_config"):  # whose last', "if True:  # whose last", CRASH),
+    Mutant("batches are told before their file", "streams/base.py", "if self.services.writer.is_state_due() and not self._waits_for_files:", "if self.services.writer.is_state_due():", CRASH),
+    Mutant("bookmarks go before their lines", "sync/output.py", "            for line in lines:\n", "            for line in lines[:-1]:\n", ACCOUNTS),
+    Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", ACCOUNTS),
+    Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", ACCOUNTS),
     Mutant("a write that was cut short is not gone on with", "streams/writer.py", "rest = rest[binary.write(rest) :]", "rest = binary.write(rest) and None", CRASH),
     Mutant("any number of 404 is believed", "streams/failures.py", "return row if len(row) >= ALIKE else []", "return []", FOLLOWING),
     Mutant("a success does not end a row of 404", "streams/failures.py", "self._failures.clear()\n        self._gone.clear()", "self._failures.clear()", FOLLOWING),
@@ -194,7 +198,7 @@ MUTANTS = (
     Mutant("refusals end nothing", "streams/failures.py", "self._outcomes == _REFUSED or", "False or", FOLLOWING),
     Mutant("the first row's value stands for an order's", "streams/pending.py", "for item in items)\n", "for item in new)\n", CRASH),
     Mutant("an order fails with its first row's value", "streams/pending.py", "self._repeated.pop(item.id, item.value)", "item.value", CRASH),
-    Mutant("another invoice is an answer", "streams/details.py", "(not is_key(own_id) or str(own_id) == due.id)", "True", FOLLOWING),
+    Mutant("another invoice is an answer", "streams/details.py", "not is_key(own_id) or str(own_id) == due.id", "True", FOLLOWING),
     Mutant("an answer without an id may come twice", "streams/details.py", "if not is_new and", "if False and", FOLLOWING),
     Mutant("another order's list is an answer", "streams/children.py", "if owners and due.id not in owners:", "if False:", FOLLOWING),
     Mutant("unexpected errors tell their text", "streams/children.py", 'f"unexpected {type(error).__name__}"', 'f"unexpected {type(error).__name__}: {error}"', FOLLOWING),

@@ -12,6 +12,7 @@ from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.schemas import SCHEMAS
+from tap_invoices.streams.unified import TABLES
 from tap_invoices.tap import TapInvoices
 
 if TYPE_CHECKING:
@@ -84,6 +85,17 @@ def streams(provider: str | None = None) -> str:
         for each in chosen
         for stream in streams_of(each)
     ]
+    for each in () if provider else TABLES:
+        name, key = name_of(each), ", ".join(code(part) for part in each.primary_keys)
+        rows.append(
+            (
+                f"[`{name}`](unified.md)",
+                "the rows of all providers",
+                key,
+                f"by provider, to {code(each.replication_key)}",
+                "yes",
+            )
+        )
     return table(("stream", "endpoint", "key", "replication", "selected by default"), rows)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"structured": {"()": "singer_sdk.logging.StructuredFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "loggers": {"tap-invoices.ledger": {"level": "DEBUG"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
 }
 
@@ -69,8 +71,8 @@ class TapProcess:
         self._stop = stop
         self.exit_code = 0
         self.complaints: list[Complaint] = []
-        self.accounts: dict[str, dict[str, Any]] = {}
-        """The ledger's entry of each stream that has ended."""
+        self.ledger: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        """Stream → the ledger's entry of each account in which it has ended."""
 
     @contextmanager
     def run(self, *options: str, **files: Any) -> Iterator[IO[bytes]]:
@@ -145,13 +147,13 @@ class TapProcess:
         except msgspec.DecodeError:
             self._output.log("INFO", line.decode(errors="replace").rstrip())
             return
-        if entry.metric_info is None:
+        if entry.metric_info is None and entry.level != "debug":
             self._output.log(_LEVELS.get(entry.level, entry.level.upper()), str(entry.message))
         self._note(entry)
 
     def _note(self, entry: _LogLine) -> None:
-        if account := entry.extra.get("ledger"):
-            self.accounts[account["stream"]] = account
+        if told := entry.extra.get("ledger"):
+            self.ledger[told["stream"]].append(told)
         if entry.level in {"error", "critical"}:
             failure_type = _FAILURE_TYPES.get(str(entry.extra.get("failure_type")), "system_error")
             self.complaints.append(Complaint(str(entry.message), failure_type, entry.stream_name))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _NO_BOOKMARK = msgspec.Raw(msgspec.json.encode({NO_CURSOR: True}))
 
 _WHOLE = ("complete", "short")
+_NAMED = 20
+"""So many accounts are told by name."""
 
 
 class _State(msgspec.Struct):
@@ -108,17 +110,30 @@ class Reader:
         reasons = {complaint.stream: complaint for complaint in tap.complaints if complaint.stream}
         for name, stream in self._streams.items():
             self._start(name)
-            whole = tap.exit_code == 0 or _is_whole(stream, tap.accounts.get(name))
+            whole = tap.exit_code == 0 or _is_whole(stream, tap.ledger[name])
             if stream.records or stream.bookmark != stream.told or (whole and not stream.told):
                 self._tell(name, stream)
             if reason := reasons.get(name):
                 self._output.error(reason.text, reason.failure_type, name)
+            elif failed := [entry for entry in tap.ledger[name] if entry["failure"]]:
+                self._output.error(_of_accounts(failed), "system_error", name)
             elif not whole:
                 unexplained.append(name)
             self._output.status(name, "COMPLETE" if whole else "INCOMPLETE")
         return unexplained
 
 
-def _is_whole(stream: _Stream, account: Mapping[str, Any] | None) -> bool:
-    """Tell whether a tap that failed had ended this stream well, and all its records have come."""
-    return account is not None and account["outcome"] in _WHOLE and account["emitted"] == stream.passed_on
+def _is_whole(stream: _Stream, entries: list[dict[str, Any]]) -> bool:
+    """Tell whether a tap that failed had ended this stream well in all accounts, and all its records have come."""
+    return (
+        len(entries) == next((entry["of"] for entry in entries), 1)
+        and all(entry["outcome"] in _WHOLE for entry in entries)
+        and sum(entry["emitted"] for entry in entries) == stream.passed_on
+    )
+
+
+def _of_accounts(failed: list[dict[str, Any]]) -> str:
+    """Say in which accounts a stream is not whole, and why in the first."""
+    names = ", ".join(entry["account"] for entry in failed[:_NAMED])
+    more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+    return f"{failed[0]['stream']} is not whole in {names}{more}: {failed[0]['failure']}"

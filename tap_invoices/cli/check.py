@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from tap_invoices.cli.probe import UnusableError
 from tap_invoices.concurrency.pool import Pool
@@ -16,12 +16,14 @@ from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.lists import ListStream, PagedStream
 from tap_invoices.streams.pending import Pending
+from tap_invoices.streams.unified import Unified
 
 if TYPE_CHECKING:
     import logging
 
     from tap_invoices.cli.probe import Probe
     from tap_invoices.http.account import Account
+    from tap_invoices.http.client import Client
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.services import Row
 
@@ -37,8 +39,17 @@ class Verdict(NamedTuple):
     line: str
 
 
-Streams = Sequence["InvoiceStream"]
-Open = Callable[["Account"], tuple["Probe", Streams]]
+class Opened(Protocol):
+    """An account, ready to be asked."""
+
+    client: Client
+
+    @property
+    def streams(self) -> Mapping[str, InvoiceStream]:
+        """Its streams."""
+
+
+Open = Callable[["Account"], "Opened"]
 
 
 def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logger) -> bool:
@@ -49,7 +60,7 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
 
     Args:
         accounts: Which ones.
-        open_account: Returns a probe for an account, and its streams.
+        open_account: Opens one, with a client that is a probe.
         logger: Where the lines go.
     """
     is_crowd = len(accounts) > len({account.provider for account in accounts})
@@ -70,13 +81,13 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
 
 def _verdicts(open_account: Open, account: Account) -> list[Verdict]:
     try:
-        probe, streams = open_account(account)
+        opened = open_account(account)
     except FatalAPIError as error:
         return [Verdict(passed=False, line=f"{account.provider}: {error}")]
     try:
-        return AccountCheck(probe, streams).verdicts()
+        return AccountCheck(cast("Probe", opened.client), list(opened.streams.values())).verdicts()
     finally:
-        probe.close()
+        opened.client.close()
 
 
 class AccountCheck:
@@ -91,7 +102,7 @@ class AccountCheck:
         self._probe = probe
         self._selected = [stream for stream in streams if stream.selected]
         self._lists: dict[type[InvoiceStream], _TriedList] = {
-            type(s): _TriedList(s, probe) for s in streams if isinstance(s, ListStream)
+            type(s): _TriedList(s, probe) for s in streams if isinstance(s, ListStream) and not isinstance(s, Unified)
         }
 
     def verdicts(self) -> list[Verdict]:
@@ -104,15 +115,17 @@ class AccountCheck:
             yield Verdict(passed=True, line=f"{name}: none of its streams is selected")
         try:
             for stream in self._selected:
-                yield self._verdict(stream)
+                if self._needs_a_line(stream):
+                    yield self._verdict(stream)
         except UnusableError as error:
             yield Verdict(passed=False, line=f"{name}: {error}")
         if skew := self._skew():
             yield Verdict(passed=False, line=f"{name}: {skew}")
 
     def _verdict(self, stream: InvoiceStream) -> Verdict:
+        title = f"{stream.name} ({stream.provider})" if isinstance(stream, Unified) else stream.name
         try:
-            return Verdict(passed=True, line=f"{stream.name}: ok, {self._try(stream)}")
+            return Verdict(passed=True, line=f"{title}: ok, {self._try(stream)}")
         except UnusableError:
             raise
         except (SyncError, *TRANSPORT_ERRORS) as error:
@@ -120,10 +133,21 @@ class AccountCheck:
         except Exception as error:
             stream.logger.debug("Unexpected error in %s", stream.name, exc_info=error)
             reason = f"unexpected {type(error).__name__}; TAP_INVOICES_LOGLEVEL=debug tells where"
-        return Verdict(passed=False, line=f"{stream.name}: {reason}")
+        return Verdict(passed=False, line=f"{title}: {reason}")
+
+    def _needs_a_line(self, stream: InvoiceStream) -> bool:
+        """Tell whether no line of another stream stands for this one: where it alone asks, or lacks a setting."""
+        if not isinstance(stream, Unified):
+            return True
+        of_rows = {each.source if isinstance(each, Unified) else type(each): each.name for each in self._selected[::-1]}
+        return stream.lacks_units or of_rows[stream.source] == stream.name
 
     def _try(self, stream: InvoiceStream) -> str:
         """Ask for a little of a stream, and say what came."""
+        if isinstance(stream, Unified) and isinstance(stream, ListStream):
+            listing = self._lists[stream.source]
+            amounts = stream.amounts_both_ways(listing.rows_for_children()) if stream.lacks_units else ""
+            return f"{listing.count}{amounts}"
         if not isinstance(stream, ChildStream):
             return self._lists[type(stream)].count
         if isinstance(stream, DocumentStream):
@@ -132,16 +156,17 @@ class AccountCheck:
         item = next((str(row[field]) for row in listing.rows_for_children() if row.get(field) not in (None, "")), None)
         if item is None:
             return f"as far as can be told: {listing.name} names no {field} to ask for"
+        found = ""
         try:
             if isinstance(stream, PagedStream):
                 stream.fetch_page(stream.new_paginator().current_value, {field: item})
             elif isinstance(stream, DocumentStream):
-                stream.try_item(Pending(item, None))
+                found = stream.try_item(Pending(item, None))
             else:
                 stream.fetch_item(Pending(item, None))
         except GoneError:
             return f"though there is nothing for {field} {item}; a sync passes over it"
-        return f"asked for {field} {item}"
+        return f"asked for {field} {item}{found}"
 
     def _skew(self) -> str | None:
         ahead = self._probe.ahead

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from tap_invoices.config import references, rules
 from tap_invoices.config.accounts import credentials, is_chosen
@@ -71,6 +72,8 @@ def _entry(entry: Entry, config: Mapping[str, Any]) -> Told:
             yield from rules.url(path, value, allow_http=bool(config.get("allow_http")))
             if setting.name == "api_url":
                 yield from rules.doubled_version(path, value, entry.provider)
+        elif value and setting.name == "time_zone" and value not in available_timezones():
+            yield path, "must be a time zone such as Europe/Amsterdam"
 
 
 def _forms(path: str, given: Mapping[str, Any], provider: Provider) -> Told:

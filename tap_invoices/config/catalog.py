@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tap_invoices.providers.base import Provider
     from tap_invoices.streams.base import InvoiceStream
 
+_NO_DOCUMENTS = (
+    "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
+    "or to files with a `documents.url`."
+)
 _DOCUMENTS_WANTED = (
     "The catalog selects {}, and PDFs need `documents` in the settings: set `documents.mode` to inline, or to files "
     "with a `documents.url`, or deselect them."
@@ -53,8 +57,14 @@ def selected_names(catalog: Catalog) -> list[str]:
     return [name for name, entry in catalog.items() if _is_selected(entry)]
 
 
-def missing(catalog: Catalog, config: Mapping[str, Any], providers: Iterable[Provider]) -> tuple[list[str], list[str]]:
-    """Return what is to be refused, and what to be warned of, where the catalog selects what is not there."""
+def missing(catalog: Catalog | None, config: Mapping[str, Any], providers: Iterable[Provider]) -> list[str]:
+    """Return what to warn of where the catalog selects streams of providers that are off.
+
+    Raises:
+        ConfigValidationError: If a setting of such a provider came empty.
+    """
+    if catalog is None:
+        return []
     errors, warnings = [], []
     selected = selected_names(catalog)
     if not selected:
@@ -72,19 +82,35 @@ def missing(catalog: Catalog, config: Mapping[str, Any], providers: Iterable[Pro
             warnings.append(
                 f"the catalog selects {names}, which are not read: no required setting of `{provider.name}` is given"
             )
-    return errors, warnings
+    if errors:
+        msg = "Catalog selects streams that are not there"
+        raise ConfigValidationError(msg, errors=errors)
+    return warnings
 
 
-def refuse_documents(catalog: Catalog | None, left_out: Iterable[str]) -> None:
-    """Refuse a catalog that selects documents, where the settings do not say how they are kept.
+def refuse_partial_batches(streams: Iterable[InvoiceStream]) -> None:
+    """Refuse what the SDK would leave out in silence: batch files hold all fields.
 
     Raises:
-        ConfigValidationError: If it does.
+        ConfigValidationError: If a field of a stream is deselected.
     """
+    if names := ", ".join(stream.name for stream in streams if not all(stream.mask.values())):
+        msg = f"`batch_config` writes all fields, and some are deselected in {names}: select them, or take it out"
+        raise ConfigValidationError(msg, errors=[msg])
+
+
+def without_documents(catalog: Catalog | None, streams: Iterable[type[InvoiceStream]]) -> str:
+    """Return what to say of documents that are left out, for the settings do not say how they are kept.
+
+    Raises:
+        ConfigValidationError: If the catalog selects one.
+    """
+    left_out = [str(stream.name) for stream in streams]  # type: ignore[misc]
     chosen = set(selected_names(catalog)) if catalog else set()
     if names := [name for name in left_out if name in chosen]:
         msg = "The catalog selects documents, and the settings do not say where they go"
         raise ConfigValidationError(msg, errors=[_DOCUMENTS_WANTED.format(", ".join(names))])
+    return _NO_DOCUMENTS.format(", ".join(left_out))
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> str:

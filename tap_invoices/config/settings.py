@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -85,8 +86,7 @@ OF_ACCOUNTS: tuple[Setting, ...] = (
 DOCUMENTS: tuple[Setting, ...] = (
     Setting(
         "mode",
-        "files: stored under `url`; inline: base64 in the record.",
-        required=True,
+        "files: stored under `url`; inline: base64 in the record. Without it, none is kept.",
         choices=tuple(MAX_BYTES),
     ),
     Setting("url", "Folder for the files, as any fsspec URL. Required for files."),
@@ -103,6 +103,12 @@ DOCUMENTS: tuple[Setting, ...] = (
         ),
         maximum=2**40,
     ),
+    Setting(
+        "read_xml",
+        "Read the XML that e-invoices carry in their PDFs (Factur-X, ZUGFeRD, XRechnung). Needs the extra `einvoice`.",
+        th.BooleanType,
+        default=False,
+    ),
 )
 
 
@@ -110,7 +116,11 @@ def json_schema(providers: Iterable[Provider]) -> dict[str, Any]:
     """Return the JSON schema of the tap's settings."""
     properties = [setting.to_property() for setting in (*TOP_LEVEL, *OF_ACCOUNTS)]
     properties.append(
-        th.Property("documents", _object(DOCUMENTS), description="How invoice PDFs are kept; their streams need it.")
+        th.Property(
+            "documents",
+            _object(DOCUMENTS),
+            description="Invoice PDFs: how they are kept, without which they have no streams, and whether XML is read.",
+        )
     )
     for provider in providers:
         own = (*_with_references(provider.settings), *_accounts(provider), *_for_one(provider))
@@ -167,3 +177,10 @@ def holds_secrets(schema: Mapping[str, Any]) -> bool:
     return bool(schema.get("secret")) or any(
         holds_secrets(inner) for inner in (*schema.get("properties", {}).values(), schema.get("items")) if inner
     )
+
+
+def leave_json_lines(properties: dict[str, Any]) -> None:
+    """Leave of the SDK's formats of batch files the one that works here."""
+    batch = copy.deepcopy(properties["batch_config"])
+    batch["properties"]["encoding"]["properties"]["format"]["enum"] = ["jsonl"]
+    properties["batch_config"] = batch

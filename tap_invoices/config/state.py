@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.streams.bookmark import STATE_VERSION, VERSION, normalise
-from tap_invoices.streams.schemas import own_schema
 
 if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
@@ -17,8 +17,15 @@ _WRAPPINGS = ("value", "singer_state")
 """Fields that hold the state in a STATE message, and in what Meltano shows."""
 
 
-def read_state(given: Any, streams: Iterable[type[InvoiceStream]]) -> dict[str, Any]:
+def read_state(
+    given: Any, streams: Iterable[type[InvoiceStream]], unified: Iterable[type[InvoiceStream]] = ()
+) -> dict[str, Any]:
     """Return a state without its wrappings; bookmarks of streams that the tap does not know stay as they are.
+
+    Args:
+        given: What may be one.
+        streams: The streams of one provider each.
+        unified: Those of all providers, as each of them has them.
 
     Raises:
         ConfigValidationError: If it is no state, or holds for a stream what is of another form or a later version.
@@ -28,11 +35,13 @@ def read_state(given: Any, streams: Iterable[type[InvoiceStream]]) -> dict[str, 
     if not isinstance(bookmarks, Mapping) or not all(_is_bookmark(each) for each in bookmarks.values()):
         msg = "the state is not one that this tap has written: `bookmarks` holds an object for each stream"
         raise ConfigValidationError(msg, errors=[msg])
-    known = {str(stream.name): stream for stream in streams}  # type: ignore[misc]
+    known: defaultdict[str, dict[str, type[InvoiceStream]]] = defaultdict(dict)
+    for stream in (*streams, *unified):
+        known[str(stream.name)][stream.provider] = stream  # type: ignore[misc]
     errors = [
         f"the state of `{name}` {fault}"
         for name, bookmark in bookmarks.items()
-        for fault in _faults(bookmark, known.get(name))
+        for fault in _faults(bookmark, known.get(name, {}))
     ]
     if errors:
         msg = "State not understood"
@@ -54,12 +63,12 @@ def _is_bookmark(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(value.get(name) or {}, Mapping) for name in objects)
 
 
-def _faults(entry: Mapping[str, Any], stream: type[InvoiceStream] | None) -> Iterator[str]:
+def _faults(entry: Mapping[str, Any], streams: Mapping[str, type[InvoiceStream]]) -> Iterator[str]:
     """Yield what is wrong with what the state holds for a stream; of a stream that is not known, it stays as it is."""
     accounts, version = entry.get("accounts"), entry.get("version", 0)
     if isinstance(version, int) and version > STATE_VERSION:
         yield f"has version {version}; this tap knows up to {STATE_VERSION}: upgrade it"
-    elif stream is None or not entry:
+    elif not streams or not entry:
         return
     elif accounts is None:
         yield "is one of before accounts, which this tap does not take over: sync again without it, or with `accounts`"
@@ -67,7 +76,14 @@ def _faults(entry: Mapping[str, Any], stream: type[InvoiceStream] | None) -> Ite
         yield "is not one that this tap has written: `accounts` holds an object for each account"
     else:
         for account, bookmark in accounts.items():
-            yield from (f"({account}) {fault}" for fault in _faults_of_bookmark(bookmark, stream))
+            if stream := _one_of(streams, account):
+                yield from (f"({account}) {fault}" for fault in _faults_of_bookmark(bookmark, stream))
+
+
+def _one_of(streams: Mapping[str, type[InvoiceStream]], account: str) -> type[InvoiceStream] | None:
+    """Return whose bookmark it is: that of the provider in the account's key, or of the only one."""
+    provider, slash, _ = account.partition("/")
+    return streams.get(provider) if slash else next(iter(streams.values()))
 
 
 def _faults_of_bookmark(bookmark: Mapping[str, Any], stream: type[InvoiceStream]) -> Iterator[str]:
@@ -75,7 +91,7 @@ def _faults_of_bookmark(bookmark: Mapping[str, Any], stream: type[InvoiceStream]
     if version not in range(VERSION + 1):
         yield f"has version {version}; this tap knows up to {VERSION}: upgrade it"
     elif key := stream.replication_key:
-        yield from _faults_of_values(bookmark, key, own_schema(str(stream.name))["properties"][key])  # type: ignore[misc]
+        yield from _faults_of_values(bookmark, key, stream.row_schema()["properties"][key])
         if not stream.understands(bookmark):
             yield "is not one that this tap has written: what stands beside its bookmark has another form"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +84,11 @@ def _rules(
 
 
 def _documents(documents: Mapping[str, Any]) -> Told:
-    if not any(documents.values()):
-        return
     mode = documents.get("mode")
-    if not mode:
+    if not mode and any(documents.get(name) for name in ("url", "storage_options")):
         yield "documents.mode", f"is required: {' or '.join(MAX_BYTES)}"
+    if documents.get("read_xml") and find_spec("pypdf") is None:
+        yield "documents.read_xml", "needs pip install 'tap-invoices[einvoice]'"
     if mode == "files" and not documents.get("url"):
         yield "documents.url", "is required when `documents.mode` is files"
     yield from rules.storage("documents.url", documents.get("url"))

@@ -31,6 +31,8 @@ def check(
         untested: Rules that prove nothing here, because an amount in them is derived.
         states_all: Whether what is paid is stated wherever there is any, as an e-invoice does.
     """
+    if set(untested).issuperset(RULES):
+        return dict.fromkeys(RULES), None
     net, tax, gross = invoice["net_amount"], invoice["tax_amount"], invoice["gross_amount"]
     lines_net, paid = invoice["lines_net_amount"], invoice["paid_amount"]
     allowances, charges = invoice["allowances_amount"] or 0, invoice["charges_amount"] or 0

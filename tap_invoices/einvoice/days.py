@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from tap_invoices import times
@@ -12,8 +13,11 @@ _GERMAN = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\d{4}|\d{6})?", re.ASCII)
 _OFFSET = re.compile(r"(?:[Zz]|[+-]\d\d:?\d\d)\Z", re.ASCII)
 _DAY = len("2025-01-31")
+_cached = lru_cache(4096)
+"""Of many invoices, most days are the same."""
 
 
+@_cached
 def day(time: str | None, zone: ZoneInfo) -> str | None:
     """Return the day that it was in a zone; a plain date stays as it is.
 
@@ -27,6 +31,7 @@ def day(time: str | None, zone: ZoneInfo) -> str | None:
         return None
 
 
+@_cached
 def text_day(value: str | None, zone: ZoneInfo) -> str | None:
     """Return the day of a text: a date, DD.MM.YYYY, or a time, which without an offset is one of the issuer's.
 

@@ -57,9 +57,9 @@ def multiply(*values: Number) -> Amount:
 def _fold(operate: Callable[[Decimal, Decimal], Decimal], values: Iterable[Number]) -> Amount:
     result: Amount = None
     for value in values:
-        part = number(value)
-        if part is None:
+        if value is None:
             return None
+        part = Decimal(value)
         try:
             result = part if result is None else operate(result, part)
         except (Inexact, InvalidOperation):

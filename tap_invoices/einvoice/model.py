@@ -47,7 +47,7 @@ def invoice(
         **columns: What the provider says, with amounts in major units and signed.
     """
     said = document.columns if document else {}
-    row = _INVOICE | {name: _clean(value) for name, value in columns.items()}
+    row = _INVOICE | {name: _clean(value) for name, value in columns.items() if value is not None}
     row |= {name: value for name, each in said.items() if (value := _clean(each)) is not None}
     for party in ("seller_country", "buyer_country"):
         row[party] = country(row[party])
@@ -78,6 +78,8 @@ def invoice_lines(
 
 def _derive(row: Row) -> list[str]:
     """Fill in net or tax by BR-CO-15's own definition, and return the rule that then proves nothing."""
+    if row["gross_amount"] is None:
+        return []
     for missing, other in (("tax_amount", "net_amount"), ("net_amount", "tax_amount")):
         if row[missing] is None and (rest := subtract(row["gross_amount"], row[other])) is not None:
             row[missing] = rest
@@ -88,4 +90,4 @@ def _derive(row: Row) -> list[str]:
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return text(value)
-    return number(value) if isinstance(value, (int, Decimal)) else value
+    return number(value) if isinstance(value, (Decimal, int)) else value

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from tap_invoices.einvoice.exact import Amount, Number, negate, number
+from tap_invoices.einvoice.exact import Amount, Number, add, negate, number
+
+if TYPE_CHECKING:
+    from tap_invoices.einvoice.columns import LineColumns
 
 CREDIT_NOTES = frozenset(["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"])
 """Types of UNTDID 1001 that EN 16931 has as credit notes: their amounts are owed to the buyer."""
@@ -32,6 +37,36 @@ def signed(type_code: str | None, amount: Number) -> Amount:
     """Return what the buyer owes: never more than nothing for a credit note, whichever sign the provider gives it."""
     owed = number(amount)
     return negate(owed) if owed is not None and owed > 0 and type_code in CREDIT_NOTES else owed
+
+
+def signed_lines(type_code: str | None, lines: Iterable[LineColumns]) -> list[LineColumns]:
+    """Return lines as what the buyer owes: negative in all for a credit note, whichever sign the provider gives them.
+
+    A line against the others, such as a discount, stays one. Quantity and tax go with the amount; prices are positive.
+    """
+    found = list(lines)
+    if type_code not in CREDIT_NOTES:
+        return found
+    total = add(0, *(net for each in found if (net := each.get("net_amount")) is not None))
+    return [_credited(each, turned=bool(total and total > 0)) for each in found]
+
+
+def _credited(line: LineColumns, *, turned: bool) -> LineColumns:
+    net = number(line.get("net_amount"))
+    if turned:
+        net = negate(net)
+    is_owed = bool(net and net > 0)
+
+    def sized(amount: Number, *, positive: bool) -> Amount:
+        size = number(amount)
+        return size if size is None or (size > 0) == positive else negate(size)
+
+    return line | {
+        "quantity": sized(line.get("quantity"), positive=is_owed),
+        "unit_price": sized(line.get("unit_price"), positive=True),
+        "net_amount": net,
+        "tax_amount": sized(line.get("tax_amount"), positive=is_owed),
+    }
 
 
 def status(  # noqa: PLR0911, PLR0913  (one return a status, one argument a fact)

@@ -41,6 +41,12 @@ def totals_are(totals: Sequence[Number], taxes: Sequence[Number], gross: Number)
     return "gross" if total == whole else None
 
 
+def net_totals(totals: Sequence[Number], taxes: Sequence[Number], gross: Number) -> list[Amount]:
+    """Return the totals of an invoice's lines, each None unless they are without tax."""
+    are_net = totals_are(totals, taxes, gross) == "net"
+    return [number(total) if are_net else None for total in totals]
+
+
 def tax_entry(
     *,
     category: str | None = None,

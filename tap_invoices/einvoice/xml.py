@@ -47,7 +47,7 @@ class _Tree(TreeBuilder):
         return super().end(tag)
 
 
-def parse(data: bytes) -> Element:
+def parse(data: bytes | str) -> Element:
     """Return the root of an XML document.
 
     Raises:

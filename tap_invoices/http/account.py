@@ -29,6 +29,14 @@ class Account:
         """Return the name by which the settings, the state and the log know it."""
         return f"{self.provider}/{self.name}"
 
+    def key_in(self, stream: str) -> str:
+        """Return its key in the state of a stream: its name, after its provider's where the stream has all of them."""
+        return self.name if stream.startswith(f"{self.provider}_") else str(self)
+
+    def title_of(self, stream: str) -> str:
+        """Return what tells a stream of its own from those of other providers."""
+        return stream if stream.startswith(f"{self.provider}_") else f"{stream} ({self.provider})"
+
     def settings(self) -> dict[str, Any]:
         """Return its settings with the secrets read.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from singer_sdk import typing as th
 from tap_invoices.http.answers import Portal
 
 if TYPE_CHECKING:
+    from tap_invoices.einvoice.mapping import InvoiceMapping
     from tap_invoices.http.auth import SignIn
     from tap_invoices.streams.base import InvoiceStream
 
@@ -86,6 +87,21 @@ def page_size(description: str, default: int, maximum: int | None = None) -> Set
     return whole("page_size", description, default, maximum=maximum)
 
 
+def of_mapping(mapping: InvoiceMapping) -> Iterator[Setting]:
+    """Declare what the rows of ``invoices`` and ``invoice_lines`` need to be told."""
+    if mapping.unknown_units:
+        yield Setting(
+            "amounts_in",
+            "What its amounts are in, which it does not say: units (of the currency) or cents. "
+            "Until it is set, `invoices` and `invoice_lines` have no amounts of it.",
+            choices=("units", "cents"),
+        )
+    if mapping.time_zone:
+        yield text(
+            "time_zone", "Where its days begin, for the dates of `invoices` and `invoice_lines`.", mapping.time_zone
+        )
+
+
 @dataclass(frozen=True)
 class Provider:
     """A billing portal.
@@ -98,6 +114,7 @@ class Provider:
         lookback_days: How far behind its bookmark each sync asks again, unless set otherwise.
         permission: What a 403 usually means, in the provider's own words.
         sign_in: Makes what authenticates each request, from its values and what fetches a token.
+        mapping: How its rows become those of ``invoices`` and ``invoice_lines``.
         streams: Its streams, each list before those that follow it.
         redirect_is_sign_in: Whether it answers wrong credentials with a redirect to a sign-in page.
     """
@@ -109,6 +126,7 @@ class Provider:
     lookback_days: int
     permission: str
     sign_in: SignIn
+    mapping: InvoiceMapping
     streams: tuple[type[InvoiceStream], ...]
     redirect_is_sign_in: bool = False
 

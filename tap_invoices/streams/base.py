@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -114,25 +114,32 @@ class InvoiceStream(EndingStream, ABC):
         self._stop_reading = batches.close
         try:
             for batch in batches:
-                yield from batch.rows
+                yield from self.emit(batch)
                 self._settle(batch)
             self.bookmark.finish()
         except Exception as error:  # noqa: BLE001  (whatever it is, the other streams must go on)
             self._error = error
 
+    def emit(self, batch: Batch) -> Iterator[Row]:
+        """Yield a batch's rows, and count them."""
+        yield from batch.rows
+        self.counts.emitted += len(batch.rows)
+
     def _settle(self, batch: Batch) -> None:
         """Take note of a batch whose rows have all been emitted."""
-        self.counts.emitted += len(batch.rows)
         self.bookmark.see(batch.rows)
         self.bookmark.settle(batch.failed, batch.settled)
         self.bookmark.checkpoint(batch.floor)
         self.state_manager.is_flushed = False
-        if self.services.writer.is_state_due() and not self.config.get(
-            "batch_config"
-        ):  # their rows wait for their file
+        if self.services.writer.is_state_due() and not self._waits_for_files:
             self._write_state_message()
             if self._is_progress_due():
                 self.logger.info("%s so far: %s", self.name, self.counts.progress())
+
+    @property
+    def _waits_for_files(self) -> bool:
+        """Whether rows are out only once their file is."""
+        return bool(self.config.get("batch_config"))
 
     @override
     def _write_schema_message(self) -> None:
@@ -168,8 +175,9 @@ class InvoiceStream(EndingStream, ABC):
         """Where the next sync starts."""
         bookmark = Bookmark(
             key=type(self).replication_key,
-            properties=own_schema(self.name)["properties"],
+            properties=self.row_schema()["properties"],
             state=self.stream_state,
+            shape=self.shape,
             began=lambda: self.client.now,
             beside=self.beside_bookmark,
             incremental=self.replication_method == "INCREMENTAL",
@@ -178,6 +186,16 @@ class InvoiceStream(EndingStream, ABC):
         if bookmark.was_ahead:
             self.logger.warning("%s: the state has a bookmark of the future; this sync's start is taken", self.name)
         return bookmark
+
+    @classmethod
+    def row_schema(cls) -> dict[str, Any]:
+        """Return the schema of the rows that the bookmark goes by."""
+        return own_schema(str(cls.name))  # type: ignore[misc]
+
+    @property
+    def shape(self) -> Mapping[str, Any] | None:
+        """What shapes its records: where the bookmark was written with another, all is read again."""
+        return None
 
     @classmethod
     def understands(cls, bookmark: Mapping[str, Any]) -> bool:  # noqa: ARG003
@@ -197,6 +215,10 @@ class InvoiceStream(EndingStream, ABC):
     def starting_value(self, bookmark: str | None = None) -> str | None:
         """Return from which replication value on this sync reads, or the one after a bookmark; None for all."""
         return self.bookmark.start(self.config.get("start_date"), int(self.settings["lookback_days"]), bookmark)
+
+    def listed_from(self) -> str | None:
+        """Return from which replication value on it needs the list."""
+        return self.starting_value()
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:

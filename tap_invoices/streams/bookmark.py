@@ -49,6 +49,7 @@ class Bookmark:
         began: Tells when the sync began, by the provider's clock.
         beside: Tells what the provider keeps beside a value.
         zone: Where a start date without an offset begins.
+        shape: What the records are made with; a state of another shape counts as none, until a value is written.
     """
 
     def __init__(  # noqa: PLR0913  (each by its name)
@@ -61,6 +62,7 @@ class Bookmark:
         beside: Callable[[str], Mapping[str, Any]],
         incremental: bool,
         zone: tzinfo = UTC,
+        shape: Mapping[str, Any] | None = None,
     ) -> None:
         self._began = began
         self._zone = zone
@@ -69,9 +71,13 @@ class Bookmark:
         self._is_date = key is not None and properties[key].get("format") == _DATE
         self._state = state
         self._given = deepcopy(state)
+        self._shape = {} if shape is None else {"shape": dict(shape)}
+        self.known: Mapping[str, Any] = {} if shape is not None and state.get("shape") != shape else state
+        """What of the state counts."""
+        self._is_reshaped = bool(state) and self.known is not state
         self._largest: str | None = None
-        self._failed: dict[str, str | None] = dict(state.get("failed") or {})
-        old = self.normalise(state.get(_VALUE)) if incremental else None
+        self._failed: dict[str, str | None] = dict(self.known.get("failed") or {})
+        old = self.normalise(self.known.get(_VALUE)) if incremental else None
         self._old = min(old, self._start_of_sync()) if old else None
         self.was_ahead = old != self._old
         """Whether the state had a bookmark later than the sync's start, which is taken instead."""
@@ -155,7 +161,7 @@ class Bookmark:
         """Take the bookmark back to where the sync began: what it covers is not out."""
         self._state.clear()
         self._state.update(deepcopy(self._given))
-        self._failed = dict(self._given.get("failed") or {})
+        self._failed = dict(self.known.get("failed") or {})
 
     def _write(self, bound: str | None) -> None:
         if self._key is None:
@@ -167,13 +173,18 @@ class Bookmark:
         bounds = [value for value in (self._largest, self._start_of_sync(), bound) if value is not None]
         new = min(bounds) if self._largest else None
         moved = max(new or "", self._old or "")
-        value = {"replication_key": self._key, _VALUE: moved} if moved else {}
+        value = {"replication_key": self._key, _VALUE: moved, **self._shape} if moved else {}
         is_held = bound is not None and bound < (self._old or "")  # what is still to come lies before the old bookmark
         beside = self._beside(moved) if moved and not is_held else {}
         self._say({**value, "version": VERSION, **beside})
 
     def _say(self, said: Mapping[str, Any]) -> None:
         """Write to the state, with the failed items, at once: a signal tells it as it is just then."""
+        if self._is_reshaped:  # what was known of the other shape stays until there is as much of this one
+            if _VALUE not in said:
+                return
+            self._state.clear()
+            self._is_reshaped = False
         failed = dict(list(self._failed.items())[:MOST_FAILED])
         self._state.update({**said, "failed": failed})
         if not failed:

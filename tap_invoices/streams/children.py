@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import traceback
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -45,6 +43,8 @@ class ChildStream(InvoiceStream):
     parent: ClassVar[type[ListStream]]
     parent_key: ClassVar[str]
     """Field of the list's rows that the path asks for, and its placeholder there."""
+    keeps_rows: ClassVar[bool] = False
+    """Whether its records need the list's rows too."""
     filters_rows: ClassVar[bool] = False
     """Whether the bookmark says which of an item's rows are emitted, and not only which items are asked for."""
 
@@ -52,6 +52,8 @@ class ChildStream(InvoiceStream):
         super().__init__(tap, services, parent)
         self._nameless = 0
         """Rows of the list without what the path asks for."""
+        self._place = 0
+        """Rows of the list that came."""
         self._in_a_row = FailuresInARow()
 
     @cached_property
@@ -79,15 +81,18 @@ class ChildStream(InvoiceStream):
         normalise = self.bookmark.normalise
         items = []
         for row in rows:
+            self._place += 1
             item = row.get(self.parent_key)
             if not is_key(item):
                 self._nameless += 1
                 continue
             value = normalise(self.changed(row))
+            kept = row if self.keeps_rows else None
             if str(item) in self.again:
                 self.again[str(item)].see(value)
+                self.again[str(item)].row = kept
             elif is_due(value, since) or self.is_open(row):
-                items.append(Pending(str(item), value))
+                items.append(Pending(str(item), value, place=self._place, row=kept))
             else:
                 self.counts.count(unchanged=1)
         self.due.add(items)
@@ -98,43 +103,62 @@ class ChildStream(InvoiceStream):
     def fetch_item(self, due: Pending) -> Iterable[Batch]:
         """Ask for one item and return its rows. Any thread may."""
 
+    def rows_of_gone(self, due: Pending) -> list[Row]:  # noqa: ARG002
+        """Return what there is to emit for an item that seems gone."""
+        return []
+
     def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterable[Batch]:  # noqa: ARG002
         """Return what came for an item, in the order in which the items were asked for."""
         return batches
 
-    def read_batches(self) -> Iterator[Batch]:
-        """Ask for all that is due, several at once, and yield them in the list's order; failed ones of old go first.
+    def begin(self) -> None:
+        """Take note of all that is due, once the list has been read.
 
         Raises:
-            SignInError: If the credentials are refused.
-            FatalAPIError: If the first items are refused, or the last ones failed alike; if the provider is down, or
-                asks to come back later.
+            FatalAPIError: If what came could not be kept.
         """
         if self._nameless:
             self.logger.warning(
                 "%s: %d rows of the list have no `%s` to ask by", self.name, self._nameless, self.parent_key
             )
         self.counts.expected = len(self.again) + len(self.due)
-        for due, future in self.client.workers.in_order(self.fetch_item, chain(self.again.values(), self.due)):
-            yield from self._outcome(due, future)
-            if verdict := self._in_a_row.verdict():
-                if isinstance(verdict, ProviderDownError):
-                    self.client.down = str(verdict)
-                raise verdict
-        if verdict := self._in_a_row.verdict(at_end=True):
+
+    def take(self, due: Pending, result: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
+        """Yield what became of an item.
+
+        Raises:
+            SignInError: If the credentials are refused.
+            FatalAPIError: If the first items are refused, or the last ones failed alike; if the provider is down, or
+                asks to come back later.
+        """
+        yield from self._outcome(due, result)
+        if verdict := self._in_a_row.verdict():
+            if isinstance(verdict, ProviderDownError):
+                self.client.down = str(verdict)
             raise verdict
 
-    def _outcome(self, due: Pending, future: Future[Iterable[Batch]]) -> Iterator[Batch]:
-        """Yield what became of an item."""
+    def end(self) -> Iterator[Batch]:
+        """Yield what is left when all items have come.
+
+        Raises:
+            FatalAPIError: If none of them could be had.
+        """
+        if verdict := self._in_a_row.verdict(at_end=True):
+            raise verdict
+        return iter(())
+
+    def _outcome(self, due: Pending, result: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
         failed: dict[str, str | None] = {}
+        rows: list[Row] = []
         try:
-            batches = self.accept(due, future.result())
+            batches = self.accept(due, result())
         except (SignInError, ProviderDownError, BusyError):
             raise
         except GoneError as error:
             self.counts.count(gone=1)
             self.log_failure(due.id, error, "left out, for it is gone")
             failed = self._doubted(self._in_a_row.add_gone(due))
+            rows = self.rows_of_gone(due)
         except Exception as error:  # noqa: BLE001  (whatever it is, the other items must go on)
             known = self._known(error)
             self.counts.count(failed=1)
@@ -145,7 +169,7 @@ class ChildStream(InvoiceStream):
             self.counts.count(read=1)
             yield from batches
             self._in_a_row.add_success()
-        yield Batch([], 0, floor=due.floor, failed=failed, settled=[] if due.id in failed else [due.id])
+        yield Batch(rows, 0, floor=due.floor, failed=failed, settled=[] if due.id in failed else [due.id])
 
     def _known(self, error: Exception) -> SyncError:
         """Return an item's error as one that may be told; an unexpected one may hold a value in its text."""

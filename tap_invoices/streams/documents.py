@@ -9,7 +9,7 @@ from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
@@ -18,14 +18,18 @@ from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.counts import MEBIBYTE
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.streams.details import SingleStream
+from tap_invoices.streams.embedded import EmbeddedXml, described
 from tap_invoices.streams.services import Batch
 from tap_invoices.streams.storage import FileStore, InlineStore, Store, reason
 
 if TYPE_CHECKING:
     import requests
+    from singer_sdk import Tap
     from singer_sdk.streams.rest import HTTPRequest
 
+    from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.pending import Pending
+    from tap_invoices.streams.services import Services
 
 _CHUNK = 256 * 1024
 _IN_MEMORY = MEBIBYTE
@@ -50,6 +54,12 @@ class DocumentStream(SingleStream, ABC):
     """The PDF of each invoice that its list names."""
 
     selected_by_default = False
+    is_asked_by_number: ClassVar[bool] = True
+    """Whether the id that is asked for is the number on the invoice, which its XML must then have."""
+
+    def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
+        super().__init__(tap, services, parent)
+        self.xml = EmbeddedXml()
 
     @property
     @override
@@ -65,8 +75,9 @@ class DocumentStream(SingleStream, ABC):
             with _temporary_file() as body:
                 row = self._receive(response, body)
                 row["file_name"] = file_name(due.id)
-                row |= self.store.keep(body, row)
-                return Batch([self.complete_row(row, due)], len(row.get("content_base64") or "") + _CHUNK // 64)
+                row |= self._embedded(body, due) | self.store.keep(body, row)
+                texts = (row.get(name) for name in ("content_base64", "embedded_xml"))
+                return Batch([self.complete_row(row, due)], sum(len(text or "") for text in texts) + _CHUNK // 64)
 
         batch = self.fetch(request, read)
         waiting: BatchQueue[Batch] = BatchQueue(_IN_MEMORY, may_wait=False)
@@ -74,14 +85,35 @@ class DocumentStream(SingleStream, ABC):
         waiting.close()
         return waiting
 
-    def try_item(self, due: Pending) -> None:
-        """Ask for one document, and keep nothing of it."""
+    def try_item(self, due: Pending) -> str:
+        """Ask for one document, keep nothing of it, and say whether it carries XML, if that is to be read."""
 
-        def read(response: requests.Response) -> None:
+        def read(response: requests.Response) -> str:
             with _temporary_file() as body:
                 self._receive(response, body)
+                if not self._reads_xml:
+                    return ""
+                return described(self.xml.read(body, self._number(due)))
 
-        self.fetch(self._document_request(due), read)
+        return self.fetch(self._document_request(due), read)
+
+    @property
+    def _reads_xml(self) -> bool:
+        return bool(self.config["documents"].get("read_xml"))
+
+    def _number(self, due: Pending) -> str | None:
+        return due.id if self.is_asked_by_number else None
+
+    def _embedded(self, body: IO[bytes], due: Pending) -> dict[str, str | None]:
+        if not self._reads_xml:
+            return {}
+        reading = self.xml.read(body, self._number(due))
+        return {"embedded_xml": reading.xml, "embedded_xml_profile": reading.profile}
+
+    @override
+    def _log_misfits(self) -> None:
+        super()._log_misfits()
+        self.xml.log(self.name, self.logger)
 
     def _document_request(self, due: Pending) -> HTTPRequest:
         return self.get_http_request(page=PageContext({self.parent_key: due.id}, None))
@@ -109,7 +141,7 @@ class DocumentStream(SingleStream, ABC):
     @property
     def _max_bytes(self) -> int:
         documents = self.config["documents"]
-        return int(documents.get("max_bytes") or MAX_BYTES[documents["mode"]])
+        return int(documents.get("max_bytes") or MAX_BYTES[documents.get("mode") or "inline"])
 
     @cached_property
     def store(self) -> Store:
@@ -122,9 +154,9 @@ class DocumentStream(SingleStream, ABC):
         )
 
     @override
-    def read_batches(self) -> Iterator[Batch]:
+    def begin(self) -> None:
+        super().begin()
         _ = self.store  # if it cannot be opened, nothing is asked for
-        yield from super().read_batches()
 
 
 @contextmanager

@@ -22,6 +22,10 @@ _APPENDING = (None, "file", "local", "memory", "sftp", "ssh", "smb", "hdfs")
 """File systems that add to a file without touching what it holds."""
 
 
+_LOGGER = logging.getLogger("tap-invoices.ledger")
+"""One of its own, so that whoever runs the tap can have these lines alone."""
+
+
 class LedgerError(Exception):
     """The auditors' file cannot be written."""
 
@@ -37,16 +41,25 @@ class Ledger:
         self._url = url
         self._sync = times.rfc3339(datetime.now(UTC).replace(microsecond=0))
 
-    def close(self, counts: Counts, account: Account, logger: logging.Logger) -> None:
+    def close(
+        self, counts: Counts, account: Account, level: int = logging.INFO, failure: str | None = None, of: int = 1
+    ) -> None:
         """Write the counts of a stream that has ended.
+
+        Args:
+            counts: Its counts.
+            account: Whose they are.
+            level: Of the lines in the log.
+            failure: Why it is not whole.
+            of: How many accounts of the provider there are.
 
         Raises:
             LedgerError: If the file cannot be written; the log has the counts all the same.
         """
         entry = {"sync": self._sync, "provider": account.provider, "account": account.name, **counts.to_dict()}
         line = json.dumps(entry)
-        logger.info("%s %s", counts.stream, counts.sentence())
-        logger.info("LEDGER: %s", line, extra={"ledger": entry})
+        _LOGGER.log(level, "%s %s", counts.stream, counts.sentence())
+        _LOGGER.log(level, "LEDGER: %s", line, extra={"ledger": {**entry, "failure": failure, "of": of}})
         if self._url:
             self._append(self._url, line)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
+from typing import Any
 
 from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.paging.keys import KeySet
@@ -28,6 +29,10 @@ class Pending:
     """Least replication value of the list's rows that name it, in a bookmark's form; None if one is not known."""
     floor: str | None = None
     """After this item, nothing is due that has a smaller replication value than this."""
+    place: int = 0
+    """Of the row that names it, in the list as it came: the first is 1."""
+    row: Any = None
+    """That row, where the child needs it."""
     again: bool = False
     """Whether an earlier sync could not get it."""
     is_listed: bool = False

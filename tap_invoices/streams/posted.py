@@ -45,7 +45,7 @@ class PostedStream(InvoiceStream, ABC):
     @property
     def proof(self) -> tuple[str, int] | None:
         """Up to which day all was known after the last sync, and how many rows that were."""
-        before = self.stream_state.get("before") or {}
+        before = self.bookmark.known.get("before") or {}
         return (before["until"], before["count"]) if before and before.get("since") == self.floor else None
 
     @classmethod

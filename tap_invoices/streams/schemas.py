@@ -42,12 +42,15 @@ def own_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
 def full_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
     """Return the schema of the records of the stream of a name: the provider's fields, and whose they are."""
     own = own_schema(name, decimals)
+    if SOURCE_ACCOUNT in own["required"]:
+        return own
     return {**own, "properties": {SOURCE_ACCOUNT: _ACCOUNT, **own["properties"]}}
 
 
 def full_key(stream: Any) -> tuple[str, ...]:
     """Return the key of a class of streams: the provider's own is that of one account alone."""
-    return (SOURCE_ACCOUNT, *stream.primary_keys)
+    own = tuple(stream.primary_keys)
+    return own if SOURCE_ACCOUNT in own else (SOURCE_ACCOUNT, *own)
 
 
 class FullSchema(StreamSchema[str]):

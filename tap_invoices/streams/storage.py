@@ -196,6 +196,18 @@ class InlineStore(Store):
         pass
 
 
+class NoStore(Store):
+    """Nowhere."""
+
+    @override
+    def keep(self, body: IO[bytes], row: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    @override
+    def check(self) -> None:
+        pass
+
+
 class FileStore(Store):
     """In a folder of an account's stream, under an fsspec URL; an unchanged file is left alone.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,8 +12,10 @@ from typing_extensions import override
 
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.services import Services
+from tap_invoices.streams.unified import Unified
 from tap_invoices.sync.output import AccountWriter, HandOver
 from tap_invoices.sync.reader import AccountReader
+from tap_invoices.sync.report import AccountLogger
 
 if TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from tap_invoices.http.client import Client
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.services import Batch, Close
+
+
+def _parent_of(kind: type[InvoiceStream]) -> type[InvoiceStream] | None:
+    if issubclass(kind, ChildStream):
+        return kind.parent
+    return kind.source if issubclass(kind, Unified) else None
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,17 @@ class Front:
 
     tables: Mapping[str, InvoiceStream]
     config: Mapping[str, Any]
+    unified: Mapping[str, Sequence[type[InvoiceStream]]]
+    """Table of all providers, by its name → each provider's stream that it stands for."""
+
+    def kinds(self, account: Account) -> list[tuple[InvoiceStream, type[InvoiceStream]]]:
+        """Return an account's streams, each with the table that stands for it."""
+        return [
+            (table, kind)
+            for table in self.tables.values()
+            for kind in self.unified.get(str(table.name), (type(table),))
+            if kind.provider == account.provider
+        ]
 
 
 class AccountTap(Tap):
@@ -54,7 +73,7 @@ class AccountTap(Tap):
     name = "tap-invoices"
     config_jsonschema: ClassVar[dict[str, Any]] = {"properties": {}}
     message_writer: AccountWriter
-    logger: logging.Logger = logging.getLogger(name)  # the SDK has one for all taps of a class
+    logger: Any = logging.getLogger(name)  # the SDK has one for all taps of a class
 
     def __init__(  # noqa: PLR0913  (each by its name)
         self,
@@ -70,8 +89,8 @@ class AccountTap(Tap):
     ) -> None:
         self.account = account
         self.client = client
-        self.logger = logger
-        self._tables = [table for table in front.tables.values() if table.provider == account.provider]
+        self.logger = AccountLogger(logging.getLogger(self.name), account)  # what the SDK says of each tap is for DEBUG
+        self._kinds = front.kinds(account)
         self._services = Services(account.name, client, self._read, writer, close)
         self._reader: AccountReader | None = None
         super().__init__(
@@ -81,6 +100,7 @@ class AccountTap(Tap):
             setup_mapper=False,
             message_writer=writer,
         )
+        self.logger = logger
         self._mapper = mapper
         self._state_writer = HandOver(writer)
         writer.bookmarks = self.state.get("bookmarks", {})
@@ -88,9 +108,9 @@ class AccountTap(Tap):
     @override
     def discover_streams(self) -> list[InvoiceStream]:
         made: dict[type[InvoiceStream], InvoiceStream] = {}
-        for table in self._tables:
-            kind = type(table)
-            made[kind] = kind(self, self._services, made.get(kind.parent) if issubclass(kind, ChildStream) else None)
+        for table, kind in self._kinds:
+            parent = _parent_of(kind)
+            made[kind] = kind(self, self._services, made.get(parent) if parent else None)
             made[kind].choose_as(table)
         return list(made.values())
 

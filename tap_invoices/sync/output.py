@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+import logging
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._state import StateWriter
 from typing_extensions import override
@@ -30,13 +34,6 @@ _PATIENCE = 1.0
 """Seconds for which whoever stops the tap waits for lines that are being written."""
 
 Bookmarks = Mapping[str, Mapping[str, Any]]
-
-
-class End(Protocol):
-    """Ends the tap, and does not return."""
-
-    def __call__(self, *, is_told: bool) -> None:
-        """End it; tell whether the state could be written."""
 
 
 class Output:
@@ -65,7 +62,7 @@ class Output:
         """Return a copy of an account's bookmarks, by stream."""
         with self._lock:
             entries = self._state.get("bookmarks", {})
-            found = {name: entries.get(name, {}).get("accounts", {}).get(account.name) for name in streams}
+            found = {name: entries.get(name, {}).get("accounts", {}).get(account.key_in(name)) for name in streams}
             return {name: copy.deepcopy(bookmark) for name, bookmark in found.items() if bookmark}
 
     def take(self, account: Account, lines: list[bytes], bookmarks: Bookmarks) -> None:
@@ -85,25 +82,29 @@ class Output:
 
     def finish(self) -> None:
         """Write the last state, which comes after all else, though it may be empty."""
-        self._state.setdefault("bookmarks", {})
-        self.write_state()
+        with self._turn():
+            self._write_last()
 
-    def stop(self, then: End) -> None:
-        """Write the state between two lines, and do what ends the tap.
+    def stop(self, signum: int, logger: logging.Logger) -> None:
+        """End the tap on a signal, with the state between two lines.
 
         Where the lines that are being written do not get away within a moment, no state can be told.
         """
+        name = signal.Signals(signum).name
 
-        def last_words() -> None:
-            self._write_state()
-            then(is_told=True)
+        def leave() -> None:
+            self._write_last()
+            logger.warning("Stopped by %s; what was emitted is in the state", name)
+            sys.exit(128 + signum)
 
         if self._lock.acquire(timeout=_PATIENCE):  # and nobody gets it back: nothing may be written any more
-            last_words()
+            leave()
         elif self._holder == threading.get_ident():
-            self._then = last_words
+            self._then = leave
         else:
-            then(is_told=False)
+            logger.warning("Stopped by %s; the last lines did not get away, nor did a state", name)
+            logging.shutdown()
+            os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -130,7 +131,11 @@ class Output:
             if bookmark:
                 entry = self._state.setdefault("bookmarks", {}).setdefault(stream, {})
                 entry["version"] = STATE_VERSION
-                entry.setdefault("accounts", {})[account.name] = dict(bookmark)
+                entry.setdefault("accounts", {})[account.key_in(stream)] = dict(bookmark)
+
+    def _write_last(self) -> None:
+        self._state.setdefault("bookmarks", {})
+        self._write_state()
 
     def _write_state(self) -> None:
         began = time.thread_time()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
@@ -12,6 +12,8 @@ from tap_invoices.http.causes import describe
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import ListStream
 from tap_invoices.streams.services import Batch
+from tap_invoices.streams.together import Together
+from tap_invoices.streams.unified import Unified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,17 +25,16 @@ class AccountReader:
     """Reads an account's selected streams, in the order in which they are written."""
 
     def __init__(self, streams: Sequence[InvoiceStream]) -> None:
-        self._lists = [stream for stream in streams if isinstance(stream, ListStream)]
-        self._selected = {stream.name for stream in streams if stream.selected}
-        self._children = [s for s in streams if isinstance(s, ChildStream) and s.name in self._selected]
+        selected = [stream for stream in streams if stream.selected]
+        self._lists = [s for s in streams if isinstance(s, ListStream) and not isinstance(s, Unified)]
+        self._views = [s for s in selected if isinstance(s, ListStream) and isinstance(s, Unified)]
+        self._children = [s for s in selected if isinstance(s, ChildStream)]
         self._queues: dict[str, BatchQueue[Batch]] = {
-            name: BatchQueue(overflow=stream.ABORT_AT_RECORD_COUNT is None)
-            for stream in streams
-            if (name := stream.name) in self._selected
+            stream.name: BatchQueue(overflow=stream.ABORT_AT_RECORD_COUNT is None or isinstance(stream, Unified))
+            for stream in selected
         }
-        for stream in streams:
-            if stream.name in self._selected:
-                stream.prepare()
+        for stream in selected:
+            stream.prepare()
 
     def start(self) -> None:
         """Begin to read, in a thread that does not keep the process alive."""
@@ -49,52 +50,58 @@ class AccountReader:
 
     def _walk(self) -> None:
         for listing in self._lists:
-            children = [f for f in self._children if f.parent is type(listing)]
-            if children or listing.name in self._selected:
-                self._read_list(listing, children)
+            own = [listing] if listing.name in self._queues else []
+            views = [view for view in self._views if view.source is type(listing)]
+            children = [child for child in self._children if child.parent is type(listing)]
+            if own or views or children:
+                self._read_list(listing, [*own, *views], children)
 
-    def _read_list(self, listing: ListStream, children: list[ChildStream]) -> None:
-        queue = self._queues.get(listing.name)
+    def _read_list(self, listing: ListStream, takers: list[ListStream], children: list[ChildStream]) -> None:
         try:
-            self._read_pages(listing, children, queue)
+            self._read_pages(listing, takers, children)
         except AbandonedError:
             pass  # a dry run has seen enough of the list, and wants to see its children
         except Exception as error:  # noqa: BLE001  (the writing thread gets it)
-            if queue:
-                queue.close(error)
-            for child in children:
-                self._queues[child.name].close(FatalAPIError(f"{listing.name} could not be read: {describe(error)}"))
+            passed_on = FatalAPIError(f"{listing.name} could not be read: {describe(error)}")
+            for reader in (*takers, *children):
+                self._close(reader, error if reader is listing else passed_on)
             return
-        if queue:
-            queue.close()
-        for child in children:
-            self._read_child(child)
+        for taker in takers:
+            self._close(taker)
+        for group in _alike(children):
+            Together(group, self._put, self._close).read()
 
-    def _read_pages(self, listing: ListStream, children: list[ChildStream], queue: BatchQueue[Batch] | None) -> None:
-        listing.readers = (*([listing] if queue else []), *children)
+    def _read_pages(self, listing: ListStream, takers: list[ListStream], children: list[ChildStream]) -> None:
+        listing.readers = (*takers, *children)
         starts = {reader.name: reader.starting_value() for reader in listing.readers}
-        listing.since = None if None in starts.values() else min(str(start) for start in starts.values())
+        listed = [reader.listed_from() for reader in listing.readers]
+        listing.since = None if None in listed else min(str(start) for start in listed)
+        left = list(takers)
         for page in listing.read():
+            since = dict.fromkeys(starts) if page.due_to else starts
             for child in children:
                 if page.is_due_to(child.name):
-                    child.note(page.rows, None if page.due_to else starts[child.name])
-            if queue and page.is_due_to(listing.name):
-                rows = listing.due_rows(page.rows, None if page.due_to else starts[listing.name])
-                try:
-                    queue.put(Batch(rows, page.size), page.size)
-                except AbandonedError:
-                    if not children or listing.ABORT_AT_RECORD_COUNT is not None:
-                        raise
-                    queue = None  # the list cannot be written, and its children still need all of it
+                    child.note(page.rows, since[child.name])
+            for taker in tuple(left):
+                if page.is_due_to(taker.name):
+                    rows = taker.due_rows(page.rows, since[taker.name])
+                    try:
+                        self._put(taker, Batch(rows, page.size))
+                    except AbandonedError:
+                        left.remove(taker)  # it cannot be written, and the others still need all of the list
+                        if not (left or children) or listing.ABORT_AT_RECORD_COUNT is not None:
+                            raise
 
-    def _read_child(self, child: ChildStream) -> None:
-        queue = self._queues[child.name]
-        try:
-            for batch in child.read_batches():
-                queue.put(batch, batch.size)
-        except AbandonedError:
-            return
-        except Exception as error:  # noqa: BLE001  (the writing thread gets it)
-            queue.close(error)
-        else:
-            queue.close()
+    def _put(self, stream: InvoiceStream, batch: Batch) -> None:
+        self._queues[stream.name].put(batch, batch.size)
+
+    def _close(self, stream: InvoiceStream, error: Exception | None = None) -> None:
+        self._queues[stream.name].close(None if isinstance(error, AbandonedError) else error)
+
+
+def _alike(children: Iterable[ChildStream]) -> Iterator[list[ChildStream]]:
+    """Yield those that ask for the same items together."""
+    groups: dict[type[InvoiceStream], list[ChildStream]] = {}
+    for child in children:
+        groups.setdefault(child.source if isinstance(child, Unified) else type(child), []).append(child)
+    yield from groups.values()

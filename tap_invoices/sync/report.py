@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ class Report:
         self.failures: defaultdict[str, dict[str, str]] = defaultdict(dict)
         """Account → stream → why it is not whole."""
         self._accounts = len(accounts)
+        self._of = Counter(account.provider for account in accounts)
         self._logger = logger
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -44,6 +45,11 @@ class Report:
         self._ended = 0
         self._told = 0
         self._is_progress_due = Doubling()
+
+    def announce(self, streams: Iterable[str]) -> None:
+        """Show streams that have not begun, where there is one account at each provider."""
+        if not self.is_crowd:
+            self._shown = {stream: (Counts(stream), None) for stream in streams}
 
     def watch(self, account: Account, streams: Mapping[str, tuple[Counts, int | None]]) -> None:
         """Show the counts of an account's streams from now on, each with how many rows its pages have."""
@@ -60,7 +66,7 @@ class Report:
         return self._shown[stream][0]
 
     def _title(self, account: Account, stream: str) -> str:
-        return f"{account.name} {stream}" if self.is_crowd else stream
+        return f"{account.name} {stream}" if self.is_crowd else account.title_of(stream)
 
     def logger_of(self, account: Account) -> Any:
         """Return where an account tells what happens."""
@@ -76,7 +82,7 @@ class Report:
     ) -> None:
         """Write a stream's counts down, and remember its failure for the end."""
         counts.end(outcome)
-        logger = self.logger_of(account)
+        logger, level = self.logger_of(account), logging.DEBUG if self.is_crowd else logging.INFO
         if failure:
             extra = {
                 "stream_name": counts.stream,
@@ -87,12 +93,12 @@ class Report:
             logger.error("%s: %s", counts.stream, failure, extra=extra)
         with self._lock:
             if failure:
-                self.failures[str(account)][counts.stream] = failure
+                self.failures[str(account)][account.title_of(counts.stream)] = failure
             try:
-                self._ledger.close(counts, account, logger)
+                self._ledger.close(counts, account, level, failure, self._of[account.provider])
             except LedgerError as error:
                 self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
-                self.failures[str(account)].setdefault(counts.stream, str(error))
+                self.failures[str(account)].setdefault(account.title_of(counts.stream), str(error))
 
     def fail(self, account: Account, streams: Iterable[str], reason: str) -> None:
         """Take note of an account that could not even begin."""

@@ -4,12 +4,15 @@ import logging
 import re
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import trustme
 
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.sandbox.einvoice import EInvoice
+from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
+from tap_invoices.sandbox.pdf import invoice_pdf
 from tap_invoices.tap import TapInvoices
 from tests.support import run as faulty
 
@@ -83,6 +86,28 @@ def test_all_streams_pass_with_one_request_each(box, verdicts):
     assert len(asked(box)) == 2 + len(faulty.STREAMS)
 
 
+def test_an_amount_is_shown_both_ways_until_its_unit_is_set(box, verdicts):
+    keys = list(box.book("ibana").invoices)
+    for key in keys:
+        box.book("ibana").change(key, totalAmount=5, date="2025-01-01", type="INVOICE", currency="EUR")
+    box.book("ibana").change(keys[3], totalAmount=12100, date="2025-01-02")
+    config = faulty.settings(box, "ibana")
+    config["ibana"]["amounts_in"] = None
+    passed, lines = verdicts(config)
+    assert passed
+    assert len(asked(box)) == 1
+    [line] = lines[1:]
+    assert line.startswith("invoices (ibana): ok, 25 invoices; amounts are null until `ibana.amounts_in` is set: ")
+    assert line.endswith(f": is the total of {keys[3]} 12100 EUR (units), or 121.00 (cents)?")
+
+
+def test_of_unified_rows_alone_their_list_is_asked_for(box, verdicts):
+    passed, lines = verdicts(faulty.settings(box, "exsited"), select=["invoices"])
+    assert passed
+    assert lines == ["invoices (exsited): ok, 25 invoices"]
+    assert len(asked(box)) == 2
+
+
 def test_a_list_is_asked_for_a_few_rows(box, verdicts):
     verdicts(faulty.settings(box))
     sizes = {
@@ -125,6 +150,26 @@ def test_documents_are_tried_and_none_is_left(box, verdicts, tmp_path):
     assert passed
     assert "ok, asked for invoice_number" in lines[0]
     assert not [path for path in (tmp_path / "documents").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("pdf", "told"),
+    [
+        (
+            lambda key: einvoice_pdf(EInvoice(key, date(2026, 1, 2)), "MINIMUM"),
+            "carries XML (urn:factur-x.eu:1p0:minimum)",
+        ),
+        (lambda key: einvoice_pdf(EInvoice(f"{key}?", date(2026, 1, 2))), "is with the XML of another invoice"),
+        (invoice_pdf, "is without XML"),
+    ],
+)
+def test_whether_the_first_pdf_carries_xml_is_told(box, verdicts, pdf, told):
+    book = box.book("covage")
+    book.pdfs.update({key: pdf(key) for key in book.invoices})
+    documents = {"mode": "inline", "read_xml": True}
+    passed, lines = verdicts(faulty.settings(box, "covage", documents=documents), select=["covage_invoice_documents"])
+    assert passed
+    assert told in lines[0]
 
 
 @pytest.mark.parametrize("invoices", [0, 5])
@@ -461,5 +506,5 @@ def test_the_help_says_what_it_does():
 def test_schemas_are_still_written_alone(box, run_tap):
     done = run_tap("--test=schema", "--config", faulty.settings(box))
     assert done.returncode == 0
-    assert done.stdout.count('{"type":"SCHEMA"') == len(faulty.STREAMS)
+    assert done.stdout.count('{"type":"SCHEMA"') == len(faulty.STREAMS) + len(faulty.UNIFIED)
     assert not asked(box)

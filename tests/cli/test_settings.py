@@ -124,7 +124,7 @@ def test_the_default_timeout_is_a_minute():
 )
 def test_good_settings(more):
     assert faults({**MATAS, **more}) == []
-    assert {name.partition("_")[0] for name in tap({**MATAS, **more}).streams} == {"matas"}
+    assert {stream.provider for stream in tap({**MATAS, **more}).streams.values()} == {"matas", ""}
 
 
 @pytest.mark.parametrize(
@@ -235,6 +235,10 @@ def test_unknown_settings_are_refused_by_name(config, words):
         ({"documents": {"mode": "files"}}, "documents.url"),
         ({"documents": {"url": "file:///tmp"}}, "documents.mode"),
         ({"documents": {"mode": "files", "url": "nowhere://x"}}, "documents.url"),
+        ({"documents": {"read_xml": True, "url": "file:///tmp"}}, "documents.mode"),
+        ({"ibana": {**GOOD["ibana"], "amounts_in": "pence"}}, "ibana.amounts_in"),
+        ({"ibana": {**GOOD["ibana"], "time_zone": "Europe/Wien"}}, "ibana.time_zone"),
+        ({"exsited": {**GOOD["exsited"], "amounts_in": "units"}}, "exsited.amounts_in"),
         ({"documents": {"mode": "inline", "max_bytes": 0}}, "documents.max_bytes"),
         ({"documents": {"mode": "inline", "storage_options": "key=x"}}, "documents.storage_options"),
         ({"documents": "inline"}, "documents"),
@@ -564,7 +568,7 @@ def test_accounts_come_in_every_way(environment, tmp_path, way):
         (tmp_path / ".env").write_text("\n".join(lines))
     made = tap(config, parse_env_config=True)
     assert list(map(str, made.accounts)) == ["matas/acme"]
-    assert made.connections["matas"].settings["token"] == "acme-token"
+    assert made.accounts[0].settings()["token"] == "acme-token"
     assert made.config["accounts_at_once"] == (2 if way == "dotenv" else 4)
 
 
@@ -581,7 +585,8 @@ def test_the_higher_source_says_what_a_secret_is_in_any_form(environment, tmp_pa
     (tmp_path / ".env").write_text(f"{dotenv}T=of T\n")
     for name, value in variables.items():
         environment(name, value)
-    assert tap(MATAS, parse_env_config=True).connections["matas"].settings["token"] == token
+    [account] = tap(MATAS, parse_env_config=True).accounts
+    assert account.settings()["token"] == token
 
 
 def test_two_forms_of_a_secret_in_one_source_are_refused(environment):
@@ -600,23 +605,17 @@ def test_a_secret_by_reference_is_used_and_never_logged(box, run_tap, tmp_path):
     assert token not in done.stderr
 
 
-def test_a_secret_s_file_that_is_missing_is_told_in_one_line(box, run_tap):
+def test_a_secret_s_file_that_is_missing_is_told_of_its_stream_and_in_the_summary(box, run_tap):
     config = box.config("ibana")
     del config["ibana"]["token"]
     config["ibana"]["token_file"] = "/nowhere/{name}"
     done = run_tap("--config", config)
-    [line] = [line for line in done.stderr.splitlines() if "token_file" in line]
+    line, summary = [line for line in done.stderr.splitlines() if "token_file" in line and "LEDGER" not in line]
     assert done.returncode == 1
+    assert "1 of 1 streams are not whole" in summary
     assert "(default) names a file that cannot be read" in line
     assert "Traceback" not in done.stderr
     assert box.requests == []
-
-
-def test_several_accounts_of_a_provider_are_refused_until_they_can_be_read():
-    several = {"matas": {"accounts": [{**each, "enabled": True} for each in ACCOUNTS]}}
-    [line] = faults(several)
-    assert "`matas` has 2 accounts to read" in line
-    assert faults({**several, "only_accounts": ["beta"]}) == []
 
 
 def test_the_environment_merges_into_the_file_s_object(environment):

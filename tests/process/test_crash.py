@@ -36,6 +36,7 @@ from tests.support.run import (
     PATIENCE,
     STREAMS,
     SUB_LISTS,
+    bookmark_in,
     command,
     environment,
     own_signals,
@@ -154,7 +155,7 @@ def survive(tmp_path, seed, points):
             target.take(last.lines)
             for stream in SELECTED:
                 assert target.rows[stream].keys() == source.rows[stream].keys(), f"{stream}, seed {seed}"
-            files = list((folder / "pdf" / "i3dnet_invoice_documents").glob("*.pdf"))
+            files = list((folder / "pdf" / "i3dnet_invoice_documents" / "default").glob("*.pdf"))
             assert len(files) == COUNT
             assert all(file.read_bytes().endswith(PDF_END) for file in files), "half a file under its last name"
 
@@ -288,7 +289,7 @@ def test_a_signal_tells_no_state_of_rows_whose_batch_file_is_still_to_come(tmp_p
         with contextlib.redirect_stdout(out), pytest.raises(SystemExit, match="143"):
             TapInvoices(config=settings(box, "ibana", batch_config=batches)).run()
     assert '"BATCH"' not in out.getvalue()
-    assert '"STATE"' not in out.getvalue()
+    assert out.getvalue().splitlines()[-1] == '{"type":"STATE","value":{"bookmarks":{}}}'
 
 
 def test_a_full_disk_ends_it_at_once(box, tmp_path):
@@ -395,7 +396,7 @@ def emitted_before_state(run, stream):
         if message["type"] == "RECORD" and message["stream"] == stream:
             before.add(tuple(str(message["record"][name]) for name in names))
         elif message["type"] == "STATE":
-            mark = message["value"].get("bookmarks", {}).get(stream, {})
+            mark = bookmark_in(message["value"], stream)
             if value := mark.get("replication_key_value"):
                 yield value, set(before), mark
 
@@ -495,7 +496,7 @@ def test_no_state_covers_what_its_batch_file_does_not_tell_of_yet(monkeypatch, t
 
 @pytest.mark.parametrize("stream", ["exsited_invoice_details", "matas_invoice_details", "i3dnet_invoice_details"])
 def test_where_the_order_allows_state_comes_on_the_way(stream, monkeypatch):
-    monkeypatch.setattr(InvoiceStream, "STATE_MSG_FREQUENCY", 50)
+    tell_every_state(monkeypatch)
     with Sandbox(invoices=600) as box:
         box.now = NOW
         config = settings(box, stream.partition("_")[0])
@@ -563,11 +564,11 @@ def test_of_failed_orders_that_are_not_kept_the_bookmark_stays_before_the_earlie
 
 
 def test_a_state_from_the_future_is_refused_by_name(box, tmp_path):
-    state = {"bookmarks": {"ibana_invoices": {"replication_key_value": "2026-01-01T00:00:00Z", "version": 2}}}
+    state = {"bookmarks": {"ibana_invoices": {"replication_key_value": "2026-01-01T00:00:00Z", "version": 3}}}
     done = process(tmp_path, settings(box, "ibana"), state)
     assert done.returncode == 1
     assert "ibana_invoices" in done.stderr
-    assert "version 2" in done.stderr
+    assert "version 3" in done.stderr
     assert not done.stdout
     assert not box.requests
 

@@ -126,7 +126,6 @@ def watch(monkeypatch):
                 tap = TapInvoices(config=config, catalog=streams and faulty.catalog(config, streams))
                 with tap.shown():
                     tap.sync_all()
-            tap.close()
             assert handler.stream is stderr
             logging.getLogger().removeHandler(handler)
         os.dup2(fd_2, 2)
@@ -276,18 +275,17 @@ def test_when_there_are_lines(monkeypatch, terminals, name, rich, expected):
         monkeypatch.setattr(sys, stream, Mock(isatty=lambda stream=stream: stream in terminals))
     monkeypatch.setenv("TERM", name)
     monkeypatch.setattr(terminal, "find_spec", lambda _: rich)
-    assert isinstance(terminal.shown({}, {}), expected)
+    assert isinstance(terminal.shown(dict), expected)
 
 
 # One line
 
 
 @pytest.fixture
-def line(box):
-    """A line of a list with pages, and its account."""
-    with faulty.own_signals():
-        stream = TapInvoices(config=faulty.settings(box, "covage")).streams["covage_invoices"]
-    return live.Line(stream.counts, stream.settings["page_size"]), stream.counts
+def line():
+    """A line of a list with pages, and its counts."""
+    counts = Counts("covage_invoices")
+    return live.Line(counts.stream, counts, 100), counts
 
 
 def test_a_stream_that_has_not_begun_is_queued(line):

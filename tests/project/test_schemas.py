@@ -55,7 +55,9 @@ def facts(*earlier: dict[str, str], **fields: str) -> dict[str, str]:
     return table | {path: kind.replace("_", "-") for kind, paths in fields.items() for path in paths.split()}
 
 
-DOCUMENT = facts(string="file_name media_type sha256 url content_base64", integer="size")
+DOCUMENT = facts(
+    string="file_name media_type sha256 url content_base64 embedded_xml embedded_xml_profile", integer="size"
+)
 MATAS = facts(
     date_time="invoice_date expire_date payment_date",
     number="vat_percentage subtotal vat total",

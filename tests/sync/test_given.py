@@ -10,7 +10,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_invoices.config.state import read_state
 from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tests.conftest import catalog_of
-from tests.support.run import STREAMS, settings
+from tests.support.run import STREAMS, UNIFIED, settings
 from tests.sync.test_every_stream import STREAMS as KEYS
 
 LIST, DETAILS = "matas_invoices", "matas_invoice_details"
@@ -73,8 +73,9 @@ def test_names_types_and_keys_are_the_tap_s_whatever_the_catalog_says(box, sync,
         age(entry)
     run = sync(config, catalog=catalog)
     schemas = {message["stream"]: message for message in run.messages if message["type"] == "SCHEMA"}
-    assert set(schemas) == set(STREAMS)
-    for stream, message in schemas.items():
+    assert set(schemas) == {*STREAMS, *UNIFIED}
+    for stream in STREAMS:
+        message = schemas[stream]
         file = json.loads((SCHEMAS_DIR / f"{stream}.json").read_text(encoding="utf-8"))
         assert {n: p for n, p in message["schema"]["properties"].items() if n != "source_account"} == file["properties"]
         assert message["key_properties"] == ["source_account", *KEYS[stream][0]]
@@ -146,7 +147,8 @@ def test_a_selected_stream_of_a_provider_without_settings_is_a_warning(sync, box
     del config["matas"]
     run = sync({**config, **nothing}, catalog=catalog)
     assert not run.failures
-    assert set(run.records) == {"ibana_invoices"}
+    assert set(run.records) == {"ibana_invoices", *UNIFIED}
+    assert {row["provider"] for name in UNIFIED for row in run.records[name]} == {"ibana"}
     assert f"selects {LIST}, {DETAILS}" in caplog.text
 
 
@@ -179,7 +181,7 @@ def state(box, sync):
 )
 def test_a_state_is_taken_out_of_its_wrappings(box, sync, state, wrap):
     config = settings(box, "covage", "matas")
-    bare, wrapped = (sync(config, given, select="*") for given in (state, wrap(state)))
+    bare, wrapped = (sync(config, given, select=STREAMS) for given in (state, wrap(state)))
     assert wrapped.records == bare.records
     assert len(wrapped.records[DETAILS]) < 25
 
@@ -193,7 +195,7 @@ def test_an_empty_state_file_is_none(run_tap, box, tmp_path):
     (tmp_path / "state.json").write_text("\n")
     done = run_tap("--config", box.config("ibana"), "--state", str(tmp_path / "state.json"))
     assert done.returncode == 0
-    assert done.stdout.count('"RECORD"') == 25
+    assert done.stdout.count('"RECORD","stream":"ibana_invoices"') == 25
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.conftest import catalog_of
 from tests.support.run import own_signals
 
 # The class is made before there is a sandbox, and keeps this dictionary: the sandbox's addresses come into it later.
-CONFIG = {**Sandbox().config(), "documents": {"mode": "inline"}}
+CONFIG = {**Sandbox().config(), "documents": {"mode": "inline", "read_xml": True}}
 
 with own_signals():
     StandardTests = get_tap_test_class(

@@ -229,6 +229,32 @@ def test_what_no_type_calls_a_credit_keeps_its_sign(code):
     assert rules.signed("381", None) is None
 
 
+def signs(type_code, *lines):
+    """Quantity, price, amount and tax of lines, once they are signed."""
+    names = ("quantity", "unit_price", "net_amount", "tax_amount")
+    given = [line(**{name: D(text) for name, text in zip(names, each.split(), strict=False)}) for each in lines]
+    found = rules.signed_lines(type_code, given)
+    return [" ".join(exactly(each[name]) for name in names if each.get(name) is not None) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (["2 50 100 21"], ["-2 50 -100 -21"]),
+        (["2 -50 -100 -21"], ["-2 50 -100 -21"]),
+        (["-2 50 -100 -21"], ["-2 50 -100 -21"]),
+        (["2 50 -100 21"], ["-2 50 -100 -21"]),
+        (["2 50 100 21", "1 -10 -10 -2"], ["-2 50 -100 -21", "1 10 10 2"]),
+        (["2 -50 -100 -21", "1 10 10 2"], ["-2 50 -100 -21", "1 10 10 2"]),
+        (["1 0 0 0", "3"], ["-1 0 0 0", "-3"]),
+        (["1 10 10", "1 -10 -10"], ["1 10 10", "-1 10 -10"]),
+    ],
+)
+def test_a_credit_note_s_lines_are_signed_as_one(sent, found):
+    assert signs("381", *sent) == found
+    assert signs("380", *sent) == signs(None, *sent) == sent
+
+
 @pytest.mark.parametrize(
     ("facts", "found"),
     [
@@ -291,6 +317,12 @@ def test_a_rate_is_percent_or_a_fraction_as_base_and_tax_prove(rate, base, amoun
 )
 def test_line_totals_are_net_or_gross_as_the_invoice_proves(totals, taxes, gross, found):
     assert tax.totals_are(totals, taxes, gross) == found
+
+
+def test_line_totals_count_only_if_they_are_net():
+    assert [exactly(net) for net in tax.net_totals([D("50.00"), 50], [D(10), D(10)], D(120))] == ["50.00", "50"]
+    assert tax.net_totals([D(60), D(60)], [D(10), D(10)], D(120)) == [None, None]
+    assert tax.net_totals([D(50), None], [D(10), D(10)], None) == [None, None]
 
 
 def test_tax_is_grouped_by_category_and_rate():

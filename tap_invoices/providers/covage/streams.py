@@ -16,6 +16,7 @@ from typing_extensions import override
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.http.request import TokenRequest
 from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.covage.invoice import MAPPING
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.posted import PostedListStream, PostedStream
 
@@ -96,5 +97,6 @@ COVAGE = Provider(
     lookback_days=40,
     permission="ask Covage to let the service account read invoices",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices, InvoiceDocuments),
 )

@@ -16,7 +16,8 @@ from tap_invoices.errors import FatalAPIError, SignedOutError
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.http.request import TokenRequest
 from tap_invoices.paging.offset import OffsetPaginator, Window
-from tap_invoices.providers.base import Provider, page_size, secret, text
+from tap_invoices.providers.base import Provider, of_mapping, page_size, secret, text
+from tap_invoices.providers.exsited.invoice import MAPPING
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import SubListStream
 from tap_invoices.streams.details import DetailStream
@@ -184,10 +185,12 @@ EXSITED = Provider(
         secret("client_secret", "Client secret of the API credentials."),
         text("redirect_uri", "Redirect URI of the API credentials.", required=True),
         page_size("Invoices to ask for at once.", 100),
+        *of_mapping(MAPPING),
     ),
     lookback_days=1,
     permission="ask Exsited to let the API credentials read invoices",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(
         Invoices,
         InvoiceDetails,

@@ -14,7 +14,8 @@ from tap_invoices import times
 from tap_invoices.errors import GoneError, PagingError
 from tap_invoices.http.auth import HeaderAuth
 from tap_invoices.paging.offset import OffsetPaginator, Window
-from tap_invoices.providers.base import Provider, in_header, page_size, secret, text
+from tap_invoices.providers.base import Provider, in_header, of_mapping, page_size, secret, text
+from tap_invoices.providers.i3dnet.invoice import MAPPING
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.details import DetailStream
@@ -162,6 +163,7 @@ class InvoiceDocuments(I3dnetItem, DocumentStream):
 
     name = "i3dnet_invoice_documents"
     path = "/v3/account/invoice/{id}/pdf"
+    is_asked_by_number = False
 
 
 def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> HeaderAuth:
@@ -176,9 +178,11 @@ I3DNET = Provider(
         in_header(secret("token", "API key from the control panel.")),
         text("api_url", "Root of the API.", "https://api.i3d.net"),
         page_size("Invoices to ask for at once.", 100),
+        *of_mapping(MAPPING),
     ),
     lookback_days=40,
     permission="the API key is wrong, has expired, or does not allow this machine's address",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices, InvoiceDetails, InvoiceDetailsByNumber, InvoiceDocuments, UnpaidInvoices),
 )

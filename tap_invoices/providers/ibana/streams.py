@@ -14,7 +14,8 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
 from tap_invoices.paging.offset import PageNumberPaginator, Window
-from tap_invoices.providers.base import Provider, in_header, page_size, secret, text
+from tap_invoices.providers.base import Provider, in_header, of_mapping, page_size, secret, text
+from tap_invoices.providers.ibana.invoice import MAPPING
 from tap_invoices.streams.lists import PagedListStream
 
 if TYPE_CHECKING:
@@ -87,9 +88,11 @@ IBANA = Provider(
         text("api_url", "Root of the API, as ibana gives it to you, without /v1.", required=True),
         in_header(secret("token", "API token.")),
         page_size("Invoices to ask for at once, at most 100.", 100, maximum=100),
+        *of_mapping(MAPPING),
     ),
     lookback_days=1,
     permission="ask ibana to let the token read invoices",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices,),
 )

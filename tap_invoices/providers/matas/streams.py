@@ -13,7 +13,8 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
-from tap_invoices.providers.base import Provider, in_header, secret, text
+from tap_invoices.providers.base import Provider, in_header, of_mapping, secret, text
+from tap_invoices.providers.matas.invoice import MAPPING
 from tap_invoices.streams.arrays import SinglePageList
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.details import DetailStream
@@ -79,10 +80,12 @@ MATAS = Provider(
     settings=(
         in_header(secret("token", "Personal access token from the Matas Extranet, with the scope Invoices.")),
         text("api_url", "Root of the API.", "https://api.matas.nl/api"),
+        *of_mapping(MAPPING),
     ),
     lookback_days=40,
     permission="give the token the scope `Invoices` in the Matas Extranet",
     sign_in=_sign_in,
+    mapping=MAPPING,
     streams=(Invoices, InvoiceDetails),
     redirect_is_sign_in=True,
 )

@@ -11,6 +11,7 @@ from zlib import crc32
 from tap_invoices.sandbox import checks, invent
 from tap_invoices.sandbox.book import Book, Record
 from tap_invoices.sandbox.provider import Call, Provider, RefusalError, Route
+from tap_invoices.sandbox.providers.covage_documents import document
 from tap_invoices.sandbox.wire import Answer, Request
 
 CLIENT = "api-client"
@@ -60,6 +61,10 @@ class CovageBook(Book):
         if index == invent.UNKNOWN_FIELD:
             record["purchase_order"] = {"reference": "BC-2025/117", "approved": True}
         return record
+
+    def pdf(self, key: str) -> bytes:
+        """Return the PDF of an invoice, which may carry it as XML."""
+        return self.pdfs.get(key) or document(self.invoices.peek(key), self.pdf_size)
 
     def post(self, record: Record, now: datetime) -> None:
         """Account an invoice today."""

@@ -129,8 +129,8 @@ class Ibana(Provider):
         return (Route("GET", "/ibana/v1/invoice", self.invoices),)
 
     def urls(self, base: str) -> dict[str, str]:
-        """Return the address of the API."""
-        return {"api_url": f"{base}/ibana"}
+        """Return the address of the API, and what its amounts are in."""
+        return {"api_url": f"{base}/ibana", "amounts_in": "units"}
 
     def error(self, refusal: RefusalError) -> Answer:
         """Return an error as NestJS words it."""

@@ -147,8 +147,8 @@ class Matas(Provider):
         )
 
     def urls(self, base: str) -> dict[str, str]:
-        """Return the address of the API."""
-        return {"api_url": f"{base}/matas/api"}
+        """Return the address of the API, and what its amounts are in."""
+        return {"api_url": f"{base}/matas/api", "amounts_in": "units"}
 
     def authorise(self, call: Call) -> None:
         """Ask for JSON to be wanted, and for the token."""
