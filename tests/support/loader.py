@@ -26,7 +26,7 @@ def main(folder, fault=""):
             if _fails(folder, fault, record):
                 sys.exit(f"no room for {os.environ.get('LOADER_PASSWORD')} at https://me:pass-word@example.com")
             with (rows / message["stream"]).open("a", encoding="utf-8") as file:
-                file.write(f"{record['source_account']} {record['id']}\n")
+                file.write(f"{record['source_account']} {record.get('id')}\n")
 
 
 def _fails(folder, fault, record):
