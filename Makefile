@@ -10,6 +10,7 @@ TARGETS := .venv-targets
 MORE_TARGETS := csv pipelinewise-postgres s3 s3-jsonl singer-jsonl universal-file
 AIRBYTE := .venv-airbyte
 EINVOICE := .venv-einvoice
+DASK := .venv-dask
 
 .PHONY: help demo test test-all test-airbyte test-targets bench lint format docs lock clean
 
@@ -31,7 +32,7 @@ demo: $(VENV)/.test .meltano/.installed
 test: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed $(EINVOICE)/.installed
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
-test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed $(EINVOICE)/.installed
+test-all: $(VENV)/.test $(TARGET)/.installed $(TARGETS)/.installed $(MELTANO)/.installed $(EINVOICE)/.installed $(DASK)/.installed
 	HYPOTHESIS_PROFILE=wild $(PY) -m pytest -n auto --dist loadfile -m "" $(ARGS)
 	$(PY) -m tools.mutants
 
@@ -121,6 +122,12 @@ $(EINVOICE)/.installed: $(VENV)/.created requirements/einvoice.txt
 	$(call install,$(EINVOICE),--require-hashes -r requirements/einvoice.txt)
 	@touch $@
 
+$(DASK)/.installed: $(VENV)/.created requirements/dask.txt
+	$(PY) -m venv --clear --without-pip $(DASK)
+	$(call install,$(DASK),--require-hashes -r requirements/dask.txt)
+	$(call install,$(DASK),--no-deps --editable .)
+	@touch $@
+
 $(AIRBYTE)/.installed: $(VENV)/.created requirements/airbyte.txt
 	$(PY) -m venv --clear --without-pip $(AIRBYTE)
 	$(call install,$(AIRBYTE),--no-deps --require-hashes -r requirements/airbyte.txt)
@@ -145,6 +152,7 @@ lock: $(VENV)/.created
 	$(compile) pyproject.toml $(addprefix --extra ,einvoice s3 sandbox terminal) --group test --output-file requirements/test.txt
 	$(compile) pyproject.toml --group lint --constraint requirements/test.txt --output-file requirements/lint.txt
 	$(compile) pyproject.toml --constraint requirements/test.txt --output-file requirements/tap.txt
+	$(compile) pyproject.toml --extra dask --constraint requirements/test.txt --output-file requirements/dask.txt
 	$(compile) requirements/meltano.in --output-file requirements/meltano.txt
 	$(compile) requirements/target-jsonl.in --output-file requirements/target-jsonl.txt
 	$(compile) requirements/targets.in --output-file requirements/targets.txt
@@ -159,5 +167,5 @@ lock: $(VENV)/.created
 	  --output-file benchmarks/requirements/airbyte.txt
 
 clean:
-	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(MORE_TARGETS:%=$(TARGETS)-%) $(AIRBYTE) $(EINVOICE) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output benchmarks/.envs benchmarks/.work
+	rm -rf $(VENV) $(MELTANO) $(TARGET) $(TARGETS) $(MORE_TARGETS:%=$(TARGETS)-%) $(AIRBYTE) $(EINVOICE) $(DASK) .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist output benchmarks/.envs benchmarks/.work
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -84,7 +84,12 @@ class Report:
         counts.end(outcome)
         logger, level = self.logger_of(account), logging.DEBUG if self.is_crowd else logging.INFO
         if failure:
-            extra = {"stream_name": counts.stream, "failure_type": failure_type}
+            extra = {
+                "stream_name": counts.stream,
+                "failure_type": failure_type,
+                "account": str(account),
+                "reason": failure,
+            }
             logger.error("%s: %s", counts.stream, failure, extra=extra)
         with self._lock:
             if failure:
