@@ -60,7 +60,8 @@ def test_commands_run_as_they_stand(tmp_path, command):
         )
     assert done.returncode == 0, done.stderr
     files = Path(tmp_path, "out").glob("ibana_invoices*.jsonl")
-    accounts = [json.loads(line)["source_account"] for file in files for line in file.open(encoding="utf-8")]
+    rows = "".join(file.read_text(encoding="utf-8") for file in files).splitlines()
+    accounts = [json.loads(row)["source_account"] for row in rows]
     assert sorted(accounts) == [name for name in (["beta"] if "--shard 2/4" in command else NAMES) for _ in range(5)]
     for joined in tmp_path.glob("joined.json"):
         state = json.loads(joined.read_text(encoding="utf-8"))
