@@ -240,6 +240,7 @@ class TapInvoices(CommandLineTap):
             tap = self.open_account(account)
             tap.run_sync_dry_run(dry_run_record_limit, [s for s in tap.streams.values() if s.name in names])
             tap.message_writer.flush()
+        self.output.finish()
         return True
 
     def _write_schemas(self) -> None:

@@ -238,9 +238,9 @@ def test_s3(box, sync, s3):
     bucket = fsspec.filesystem("s3", **s3)
     assert not second.failures
     assert first.records[COVAGE] == second.records[COVAGE]
-    assert len(bucket.ls(f"invoices/2026/{COVAGE}")) == 25
+    assert len(bucket.ls(f"invoices/2026/{COVAGE}/default")) == 25
     for record in first.records[COVAGE]:
-        assert record["url"] == f"s3://invoices/2026/{COVAGE}/{record['file_name']}"
+        assert record["url"] == f"s3://invoices/2026/{COVAGE}/default/{record['file_name']}"
         assert bucket.cat_file(record["url"]) == box.book("covage").pdf(record["invoice_number"])
 
 
