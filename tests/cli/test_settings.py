@@ -14,7 +14,7 @@ from tap_invoices.airbyte.spec import connection_specification
 from tap_invoices.config.environment import Environment
 from tap_invoices.providers import PROVIDERS as ALL
 from tap_invoices.tap import TapInvoices
-from tests.support.run import DOCUMENTS, PROVIDERS, own_signals
+from tests.support.run import DOCUMENTS, PROVIDERS, UNIFIED, own_signals
 
 GOOD = {
     "covage": {
@@ -64,15 +64,17 @@ def environment(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_required_settings_turn_a_provider_on(provider):
-    names = tap({provider: GOOD[provider]}).streams
-    assert names
-    assert all(name.startswith(provider) for name in names)
+    names = set(tap({provider: GOOD[provider]}).streams)
+    own = names - set(UNIFIED)
+    assert own
+    assert all(name.startswith(f"{provider}_") for name in own)
+    assert names == {*own, *UNIFIED}, "those of all providers are there whichever is on"
 
 
 def test_all_providers_can_be_on():
     with_documents = {**GOOD, "documents": {"mode": "inline"}}
-    assert len(tap(GOOD).streams) == 13
-    assert len(tap(with_documents).streams) == 16
+    assert len(tap(GOOD).streams) == 13 + len(UNIFIED)
+    assert len(tap(with_documents).streams) == 16 + len(UNIFIED)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +335,8 @@ def test_a_line_end_after_a_text_is_no_part_of_it_and_one_within_is_refused(path
     """As files and Kubernetes' secrets have it."""
     group, _, name = path.rpartition(".")
     choices = {"on_short": "warn", "decimals": "text", "mode": "files", "shard": "0/1"}
-    good = {"start_date": "2025-01-01", "ca_bundle": __file__, **choices}.get(name)
+    unified = {"time_zone": "Europe/Berlin", "amounts_in": "units"}
+    good = {"start_date": "2025-01-01", "ca_bundle": __file__, **choices, **unified}.get(name)
     good = good or ("https://example.com" if name.endswith("_url") else "file:///tmp" if name == "url" else "some-text")
     for end in ("\n", "\r\n"):
         config = tap(with_text(path, good + end)).config
@@ -433,8 +436,8 @@ def test_from_the_environment_by_flat_names(environment):
     environment("DOCUMENTS_MODE", "inline")
     environment("DOCUMENTS_STORAGE_OPTIONS", '{"key": "x"}')
     config = tap(parse_env_config=True).config
-    assert config["exsited"] == {**GOOD["exsited"], "page_size": 50}
-    assert config["documents"] == {"mode": "inline", "storage_options": {"key": "x"}}
+    assert config["exsited"] == {**GOOD["exsited"], "page_size": 50, "time_zone": "UTC"}
+    assert config["documents"] == {"mode": "inline", "storage_options": {"key": "x"}, "read_xml": False}
     assert (config["lookback_days"], config["request_timeout"]) == (3, 2.5)
     assert (config["allow_http"], config["emit_activate_version_messages"]) == (True, False)
 
@@ -451,6 +454,7 @@ def test_a_flat_name_comes_before_the_json_of_its_object(environment):
         "token": "flat",
         "lookback_days": 2,
         "api_url": "https://api.matas.nl/api",
+        "time_zone": "Europe/Amsterdam",
     }
 
 
@@ -610,10 +614,11 @@ def test_a_secret_s_file_that_is_missing_is_told_of_its_stream_and_in_the_summar
     del config["ibana"]["token"]
     config["ibana"]["token_file"] = "/nowhere/{name}"
     done = run_tap("--config", config)
-    line, summary = [line for line in done.stderr.splitlines() if "token_file" in line and "LEDGER" not in line]
+    *lines, summary = [line for line in done.stderr.splitlines() if "token_file" in line and "LEDGER" not in line]
     assert done.returncode == 1
-    assert "1 of 1 streams are not whole" in summary
-    assert "(default) names a file that cannot be read" in line
+    assert "3 of 3 streams are not whole" in summary
+    for stream, line in zip(("ibana_invoices", *UNIFIED), lines, strict=True):
+        assert f" {stream}: `ibana.token_file` (default) names a file that cannot be read" in line
     assert "Traceback" not in done.stderr
     assert box.requests == []
 
@@ -664,6 +669,7 @@ def test_the_command_takes_settings_in_every_way(run_tap, way):
     assert {entry["stream"] for entry in json.loads(done.stdout)["streams"]} == {
         "matas_invoices",
         "matas_invoice_details",
+        *UNIFIED,
     }
 
 

@@ -26,7 +26,7 @@ from tap_invoices.config.settings import json_schema
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.sandbox import Sandbox
 from tests.support import forked
-from tests.support.run import DOCUMENTS, STREAMS, environment, settings
+from tests.support.run import DOCUMENTS, STREAMS, UNIFIED, environment, settings
 
 SOURCE = [sys.executable, "-m", "tap_invoices.airbyte"]
 INCREMENTAL = {"full_refresh", "incremental"}
@@ -239,7 +239,7 @@ def test_check_tells_of_settings(source, box):
 
 def test_discover(source, box):
     catalog = source("discover", config=settings(box)).catalog
-    assert catalog.keys() == STREAMS.keys()
+    assert catalog.keys() == {*STREAMS, *UNIFIED}
     for name, stream in catalog.items():
         modes = set(stream["supported_sync_modes"])
         assert modes == ({"full_refresh"} if name in FULL else INCREMENTAL)

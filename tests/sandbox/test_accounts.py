@@ -65,19 +65,22 @@ def test_the_default_account_is_as_it_was_without_others(box):
     plain = Sandbox(invoices=25)
     plain.port = box.port
     assert json.dumps(box.config()) == json.dumps(plain.config())
-    assert plain.accounts_config("ibana") == {"ibana": {"api_url": f"{box.url}/ibana", "accounts": []}}
+    assert plain.accounts_config("ibana") == {
+        "ibana": {"api_url": f"{box.url}/ibana", "amounts_in": "units", "accounts": []}
+    }
     for provider in LISTS:
         assert list(box.book(provider).invoices.items()) == list(plain.book(provider).invoices.items())
 
 
 @pytest.mark.parametrize("provider", LISTS)
 def test_credentials_are_of_one_account_only(box, provider):
-    shared = {name: text for name, text in box.config(provider)[provider].items() if name.endswith("_url")}
+    given = box.config(provider)[provider].items()
+    shared = {name: text for name, text in given if name.endswith("_url") or name == "amounts_in"}
     config = box.accounts_config(provider)[provider]
     accounts = config.pop("accounts")
     assert config == shared
     assert [account.pop("name") for account in accounts] == list(NAMES)
-    default = {name: text for name, text in box.config(provider)[provider].items() if name not in shared}
+    default = {name: text for name, text in given if name not in shared}
     assert [set(account) for account in accounts] == [set(default)] * 2
     every = [text for account in (default, *accounts) for text in account.values()]
     assert len(set(every)) == len(every)

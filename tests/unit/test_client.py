@@ -12,7 +12,7 @@ import pytest
 
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.http.client import Client
-from tests.support.run import provider_of, settings, sync
+from tests.support.run import UNIFIED, provider_of, settings, sync
 
 
 def test_the_clock_stands_until_a_request_is_sent_and_while_it_waits_for_its_turn(box, clock, monkeypatch):
@@ -59,7 +59,7 @@ def test_a_provider_that_is_down_costs_its_time_once(box, refused, clock, caplog
         run = sync(config)
     assert 595 < sum(clock.slept) < 601
     down = {name for name in run.tap.streams if provider_of(name) == "exsited" and run.tap.streams[name].selected}
-    assert set(run.failures) == down
+    assert set(run.failures) == {*down, *(f"{name} (exsited)" for name in UNIFIED)}
     assert all("refused" in reason for reason in run.failures.values())
     assert run.keys("i3dnet_invoices")
     waits = [record for record in caplog.records if "again in" in record.getMessage()]
