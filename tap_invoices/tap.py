@@ -244,8 +244,9 @@ class TapInvoices(CommandLineTap):
         return True
 
     def _write_schemas(self) -> None:
-        for stream in self._selected:
-            stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
+        with self.output.turn():  # so that a signal waits for whole lines
+            for stream in self._selected:
+                stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
 
     def shown(self) -> AbstractContextManager[object]:
         """Return what shows the counts while it is entered, where a terminal is there."""

@@ -67,7 +67,7 @@ class Output:
 
     def take(self, account: Account, lines: list[bytes], bookmarks: Bookmarks) -> None:
         """Write an account's lines, and keep the bookmarks that these lines bear out."""
-        with self._turn():
+        with self.turn():
             for line in lines:
                 self._writer.write_line(line)
             self._writer.flush()
@@ -77,12 +77,12 @@ class Output:
 
     def write_state(self) -> None:
         """Write the state, if it is another than the last one, or anything came after that."""
-        with self._turn():
+        with self.turn():
             self._write_state()
 
     def finish(self) -> None:
         """Write the last state, which comes after all else, though it may be empty."""
-        with self._turn():
+        with self.turn():
             self._write_last()
 
     def stop(self, signum: int, logger: logging.Logger) -> None:
@@ -107,7 +107,7 @@ class Output:
             os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[None]:
         """Let one thread write at a time, and none after what was to be written is lost."""
         with self._lock:
             self._holder = threading.get_ident()
