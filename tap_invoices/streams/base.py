@@ -224,6 +224,14 @@ class InvoiceStream(EndingStream, ABC):
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
         """Do nothing: the bookmark takes note of whole batches."""
 
+    @override
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Return nothing: the bookmark has a bound of its own, and what stands beside it would stay in the state."""
+
+    @override
+    def _write_starting_replication_value(self, context: Context | None) -> None:
+        """Write nothing, for the same reason."""
+
     @property
     @override
     def emit_activate_version_messages(self) -> bool:
