@@ -99,13 +99,16 @@ class InvoiceStream(EndingStream, ABC):
             super()._write_record_message(record)
 
     def around_record(self) -> tuple[bytes, bytes]:
-        """Return what stands in a message before a record, and after its last field, if it is written now."""
+        """Return what stands in a message before a record and after it, if it is written now."""
         version = "" if self._stream_version is None else f',"version":{self._stream_version}'
         now = times.rfc3339(datetime.now(UTC))
         start = f'{{"type":"RECORD","stream":{json.dumps(self.name)},"record":'
-        account = json.dumps(self.services.account)
-        end = f',"{SOURCE_ACCOUNT}":{account}}}{version},"time_extracted":"{now}"}}\n'
-        return start.encode(), end.encode()
+        return start.encode(), f'{version},"time_extracted":"{now}"}}\n'.encode()
+
+    def around_fields(self) -> tuple[bytes, bytes]:
+        """Return what stands in a message before a provider's record, and after the last of its fields."""
+        start, end = self.around_record()
+        return start, f',"{SOURCE_ACCOUNT}":{json.dumps(self.services.account)}}}'.encode() + end
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Row]:

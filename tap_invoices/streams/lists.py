@@ -84,7 +84,7 @@ class PagedStream(InvoiceStream):
         if not self.verbatim_rows or not self.emits_records_as_they_are:
             return None
         key, changed = type(self).primary_keys[0], str(type(self).replication_key)
-        return VerbatimDecoder(own_schema(self.name), self.verbatim_rows, key, changed, self.around_record)
+        return VerbatimDecoder(own_schema(self.name), self.verbatim_rows, key, changed, self.around_fields)
 
     @override
     def prepare(self) -> None:

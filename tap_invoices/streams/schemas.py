@@ -21,21 +21,11 @@ SOURCE_ACCOUNT = "source_account"
 _ACCOUNT = {"type": ["string"], "description": "Name of the account that the row comes from, as the settings give it."}
 
 
-class _TextSchemas(SchemaDirectory):
-    """The same schemas, with amounts as text."""
-
-    @override
-    def fetch_schema(self, key: str) -> dict[str, Any]:
-        return text_schema(super().fetch_schema(key))
-
-
-_TEXT_SCHEMAS = _TextSchemas(SCHEMAS_DIR)
-
-
 @cache
 def own_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
     """Return the schema of what a provider sends for the stream of a name, with amounts as `decimals` says."""
-    return dict((_TEXT_SCHEMAS if decimals == "text" else SCHEMAS).get_schema(name))
+    schema = SCHEMAS.get_schema(name)
+    return text_schema(schema) if decimals == "text" else dict(schema)
 
 
 @cache

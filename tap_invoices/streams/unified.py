@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -18,7 +17,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 from typing_extensions import override
 
-from tap_invoices import times
 from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decimals import with_text
@@ -129,22 +127,18 @@ class Unified(InvoiceStream, ABC):
     def emit(self, batch: Batch) -> Iterator[Any]:
         """Yield the rows that are made from a batch's, as whole messages where nothing stands in between."""
         is_message, whose = self.emits_records_as_they_are, {"provider": self.provider, SOURCE_ACCOUNT: self.account}
-        end = f',"time_extracted":"{times.rfc3339(datetime.now(UTC))}"}}\n'.encode()
+        start, end = self.around_record()
         for row in batch.rows:
             context = self.context_of(row)
             for made in self.unify(self.record_of(row), context):
                 self.counts.emitted += 1
                 record = whose | made
-                yield VerbatimRow(self._start + _ENCODER.encode(record) + end, "", None) if is_message else record
+                yield VerbatimRow(start + _ENCODER.encode(record) + end, "", None) if is_message else record
 
     @property
     def account(self) -> str:
         """Name of its account."""
         return self.services.account
-
-    @cached_property
-    def _start(self) -> bytes:
-        return f'{{"type":"RECORD","stream":"{self.name}","record":'.encode()
 
     def record_of(self, row: Any) -> Record:
         """Return a row of the source as the mapping takes it."""
