@@ -20,7 +20,8 @@ from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.streams.details import SingleStream
 from tap_invoices.streams.embedded import EmbeddedXml, described
 from tap_invoices.streams.services import Batch
-from tap_invoices.streams.storage import FileStore, InlineStore, Store, reason
+from tap_invoices.streams.storage import reason
+from tap_invoices.streams.stores import FileStore, InlineStore, Store
 
 if TYPE_CHECKING:
     import requests

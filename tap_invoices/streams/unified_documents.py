@@ -13,7 +13,7 @@ from typing_extensions import override
 from tap_invoices.einvoice.reading import read_text
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.services import Batch
-from tap_invoices.streams.storage import NoStore, Store
+from tap_invoices.streams.stores import NoStore, Store
 from tap_invoices.streams.unified import Unified
 
 if TYPE_CHECKING:
