@@ -1,10 +1,13 @@
-"""The set of keys that a pass has brought, in some 12 bytes a key."""
+"""Keys of rows, and the set of those that a pass has brought, in some 12 bytes a key."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from struct import Struct
+from typing import Any
+
+from tap_invoices.errors import FatalAPIError
 
 _SHARDS = 4096
 _bytes = Struct("q").pack
@@ -37,3 +40,24 @@ class KeySet:
         shard += code
         self._count += 1
         return True
+
+
+def is_key(value: Any) -> bool:
+    """Tell whether a value can be a key, or a part of one: text or a number."""
+    return value not in (None, "") and not isinstance(value, (bool, dict, list))
+
+
+def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:
+    """Return a row's key: one text, or a tuple of texts.
+
+    Raises:
+        FatalAPIError: If a part of it is missing.
+    """
+    parts = []
+    for name in names:
+        value = row.get(name)
+        if not is_key(value):
+            msg = f"a record without its key `{name}` in {where}"
+            raise FatalAPIError(msg)
+        parts.append(str(value))
+    return parts[0] if len(parts) == 1 else tuple(parts)

@@ -12,9 +12,9 @@ from typing_extensions import override
 from tap_invoices.errors import BodyError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page
-from tap_invoices.paging.keys import KeySet
+from tap_invoices.paging.keys import KeySet, key_of
 from tap_invoices.records.decode import decode, split_array
-from tap_invoices.streams.lists import UNEXPECTED, ListStream, key_of
+from tap_invoices.streams.lists import UNEXPECTED, ListStream
 
 if TYPE_CHECKING:
     import msgspec

@@ -19,10 +19,11 @@ from tap_invoices.errors import (
     SignInError,
     SyncError,
 )
+from tap_invoices.paging.keys import is_key
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.bookmark import is_due
 from tap_invoices.streams.failures import ALIKE, FailuresInARow
-from tap_invoices.streams.lists import PagedStream, is_key
+from tap_invoices.streams.lists import PagedStream
 from tap_invoices.streams.pending import Pending, PendingItems
 from tap_invoices.streams.services import Batch, Row
 

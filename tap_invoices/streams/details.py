@@ -10,10 +10,9 @@ from typing_extensions import override
 
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.http.session import read_body
-from tap_invoices.paging.keys import KeySet
+from tap_invoices.paging.keys import KeySet, is_key
 from tap_invoices.records.decode import decode
 from tap_invoices.streams.children import ChildStream
-from tap_invoices.streams.lists import is_key
 from tap_invoices.streams.schemas import own_schema
 from tap_invoices.streams.services import Batch, Row
 

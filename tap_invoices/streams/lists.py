@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
-from tap_invoices.errors import BodyError, FatalAPIError, IncompleteError
+from tap_invoices.errors import BodyError, IncompleteError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page, Paginator
+from tap_invoices.paging.keys import key_of
 from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
 from tap_invoices.streams.base import InvoiceStream
@@ -228,24 +229,3 @@ class PagedListStream(PagedStream, ListStream):
     @override
     def read_list(self) -> Iterator[Page]:
         return self.read_pages()
-
-
-def is_key(value: Any) -> bool:
-    """Tell whether a value can be a key, or a part of one: text or a number."""
-    return value not in (None, "") and not isinstance(value, (bool, dict, list))
-
-
-def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:
-    """Return a row's key: one text, or a tuple of texts.
-
-    Raises:
-        FatalAPIError: If a part of it is missing.
-    """
-    parts = []
-    for name in names:
-        value = row.get(name)
-        if not is_key(value):
-            msg = f"a record without its key `{name}` in {where}"
-            raise FatalAPIError(msg)
-        parts.append(str(value))
-    return parts[0] if len(parts) == 1 else tuple(parts)
