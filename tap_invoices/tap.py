@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -15,12 +15,12 @@ from typing_extensions import override
 from tap_invoices.cli import check, progress, redact
 from tap_invoices.cli.command import CommandLineTap
 from tap_invoices.cli.probe import Probe
-from tap_invoices.config import accounts, settings, values
+from tap_invoices.config import accounts, settings, validation, values
 from tap_invoices.config import catalog as catalogs
-from tap_invoices.config import validation as validate
 from tap_invoices.config.environment import Environment, Variables
 from tap_invoices.config.state import read_state
-from tap_invoices.errors import FatalAPIError, LocalError
+from tap_invoices.errors import FatalAPIError
+from tap_invoices.http.account import Identities
 from tap_invoices.http.client import Client
 from tap_invoices.http.hosts import Hosts
 from tap_invoices.providers import PROVIDERS
@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from tap_invoices.concurrency.slots import Place
     from tap_invoices.http.account import Account
     from tap_invoices.streams.base import InvoiceStream
+    from tap_invoices.streams.unified import Unified
 
 _STREAMS: tuple[type[InvoiceStream], ...] = (*(stream for p in PROVIDERS for stream in p.streams), *TABLES)
+_NAMES = [str(stream.name) for stream in _STREAMS]  # type: ignore[misc]
 _PROVIDERS = {provider.name: provider for provider in PROVIDERS}
 
 
@@ -79,11 +81,11 @@ class TapInvoices(CommandLineTap):
         catalog = catalogs.read_catalog(catalog, _STREAMS, given.get("decimals"))
         self._given = copy.deepcopy(given)
         self._hosts = Hosts()
-        self._identities: dict[tuple[Any, ...], str] = {}
+        self._identities = Identities()
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self.output = Output(self.message_writer, cast("dict[str, Any]", self.state))
         missing = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
-        for line in (*unknown, *validate.doubts(self.config, self._entries), *missing):
+        for line in (*unknown, *validation.doubts(self.config, self._entries), *missing):
             self.logger.warning("%s", line)
         if self.config.get("batch_config"):
             catalogs.refuse_partial_batches(self._selected)
@@ -100,7 +102,7 @@ class TapInvoices(CommandLineTap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
         redact.guard(self)
-        errors, self._entries = validate.check(schema, self._config, PROVIDERS)
+        errors, self._entries = validation.check(schema, self._config, PROVIDERS)
         if errors:
             msg = "Config validation failed"
             raise ConfigValidationError(msg, errors=errors)
@@ -110,8 +112,7 @@ class TapInvoices(CommandLineTap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        unified = [kind for kinds in self._unified.values() for kind in kinds]
-        super().load_state(read_state(state, (stream for stream in _STREAMS if stream.provider), unified))
+        super().load_state(read_state(state, (stream for stream in _STREAMS if stream.provider), self._unified))
 
     @override
     def setup_mapper(self) -> None:
@@ -123,22 +124,19 @@ class TapInvoices(CommandLineTap):
     @override
     def discover_streams(self) -> list[InvoiceStream]:
         on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
-        if not any((self.config.get("documents") or {}).values()):
-            left_out = [stream for stream in on if issubclass(stream, DocumentStream)]
-            if left_out:
-                self.logger.info("%s", catalogs.without_documents(self.input_catalog, left_out))
+        has_documents = any((self.config.get("documents") or {}).values())
+        if left_out := [stream for stream in on if not has_documents and issubclass(stream, DocumentStream)]:
+            self.logger.info("%s", catalogs.without_documents(self.input_catalog, left_out))
             on = [stream for stream in on if stream not in left_out]
-        tables: list[type[InvoiceStream]] = [*on, *TABLES]
-        return [stream(self) for stream in tables]
+        return [stream(self) for stream in (*on, *TABLES)]
 
     @property
     @override
     def streams(self) -> Mapping[str, InvoiceStream]:  # type: ignore[override]
         """All streams, each list before those that follow it; the SDK would sort them by name."""
         if self._streams is None:
-            order = [str(stream.name) for stream in _STREAMS]  # type: ignore[misc]
             by_name = super().streams
-            self._streams = {name: by_name[name] for name in order if name in by_name}
+            self._streams = {name: by_name[name] for name in _NAMES if name in by_name}
         return self._streams  # type: ignore[return-value]
 
     @property
@@ -158,11 +156,10 @@ class TapInvoices(CommandLineTap):
         return Front(self.streams, config, self._unified)
 
     @cached_property
-    def _unified(self) -> dict[str, list[type[InvoiceStream]]]:
-        """Table of all providers, by its name → each provider's stream that it stands for."""
+    def _unified(self) -> list[type[Unified]]:
+        """Each provider's streams that the tables of all providers stand for."""
         reads_xml = bool((self.config.get("documents") or {}).get("read_xml"))
-        kinds = [kind for p in PROVIDERS for kind in bind(p.mapping, p.streams, reads_xml=reads_xml)]
-        return {str(table.name): [kind for kind in kinds if kind.table is table] for table in TABLES}  # type: ignore[misc]
+        return [kind for p in PROVIDERS for kind in bind(p.mapping, p.streams, reads_xml=reads_xml)]
 
     def open_account(
         self, account: Account, client_class: type[Client] = Client, away: Any = nullcontext
@@ -173,12 +170,8 @@ class TapInvoices(CommandLineTap):
             LocalError: If its secrets cannot be had, or are another account's too.
         """
         provider, config = _PROVIDERS[account.provider], account.settings()
-        other = self._identities.setdefault(account.identity(config), str(account))
-        if other != str(account):
-            msg = f"the same credentials as {other}, whose invoices would come twice"
-            raise LocalError(msg)
-        logger = self.report.logger_of(account)
-        is_shared = maps.are_shareable(self.mapper)
+        self._identities.claim(account, config)
+        logger, is_shared = self.report.logger_of(account), maps.are_shareable(self.mapper)
         return AccountTap(
             account,
             client=client_class(provider.portal, config, provider.sign_in, logger, away=away, hosts=self._hosts),
@@ -187,7 +180,7 @@ class TapInvoices(CommandLineTap):
             logger=logger,
             writer=AccountWriter(account, self.output),
             close=partial(self.report.close, account),
-            bookmarks=self.output.bookmarks_of(account, self._own(self.streams.values(), account)),
+            bookmarks=self.output.bookmarks_of(account, self.front.names(account)),
         )
 
     def _sync_account(self, account: Account, place: Place) -> None:
@@ -195,7 +188,7 @@ class TapInvoices(CommandLineTap):
         try:
             tap = self.open_account(account, away=place.away)
         except FatalAPIError as error:
-            self.report.fail(account, self._own(self._selected, account), str(error))
+            self.report.fail(account, self.front.selected(account), str(error))
             return
         redact.keep(tap)
         self.report.watch(account, {s.name: (s.counts, s.page_size) for s in tap.streams.values() if s.selected})
@@ -203,11 +196,6 @@ class TapInvoices(CommandLineTap):
             tap.run()
         finally:
             tap.client.close()
-
-    def _own(self, streams: Iterable[InvoiceStream], account: Account) -> list[str]:
-        """Return the names of those streams that an account has."""
-        own = {table.name for table, _ in self.front.kinds(account)}
-        return [stream.name for stream in streams if stream.name in own]
 
     # Run
 
@@ -218,9 +206,10 @@ class TapInvoices(CommandLineTap):
     @override
     def run(self) -> bool:
         super()._setup_signal_handlers()
-        with self.shown():
+        self.report.announce(stream.name for stream in self._selected)
+        with progress.shown(self.report.board):
             self.sync_all()
-        return self.report.summarise(sum(len(self._own(self._selected, account)) for account in self.accounts))
+        return self.report.summarise(sum(len(self.front.selected(account)) for account in self.accounts))
 
     @override  # type: ignore[misc]  # what the SDK calls final
     def sync_all(self) -> None:
@@ -247,11 +236,6 @@ class TapInvoices(CommandLineTap):
         with self.output.turn():  # so that a signal waits for whole lines
             for stream in self._selected:
                 stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
-
-    def shown(self) -> AbstractContextManager[object]:
-        """Return what shows the counts while it is entered, where a terminal is there."""
-        self.report.announce(stream.name for stream in self._selected)
-        return progress.shown(self.report.board)
 
     @classmethod
     @override

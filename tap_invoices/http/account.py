@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tap_invoices.errors import LocalError
+
 
 @dataclass(frozen=True)
 class Account:
@@ -50,3 +52,21 @@ class Account:
         values = {name: settings.get(name) for name in self.credentials}
         urls = {name: str(value).rstrip("/") for name, value in values.items() if name.endswith("_url")}
         return (self.provider, *{**values, **urls}.values())
+
+
+class Identities:
+    """Which account of a run signs in with what."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[tuple[Any, ...], str] = {}
+
+    def claim(self, account: Account, settings: Mapping[str, Any]) -> None:
+        """Take note of an account that starts.
+
+        Raises:
+            LocalError: If another one has signed in with the same.
+        """
+        other = self._accounts.setdefault(account.identity(settings), str(account))
+        if other != str(account):
+            msg = f"the same credentials as {other}, whose invoices would come twice"
+            raise LocalError(msg)

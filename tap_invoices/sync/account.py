@@ -43,17 +43,25 @@ class Front:
 
     tables: Mapping[str, InvoiceStream]
     config: Mapping[str, Any]
-    unified: Mapping[str, Sequence[type[InvoiceStream]]]
-    """Table of all providers, by its name → each provider's stream that it stands for."""
+    unified: Sequence[type[Unified]]
+    """Each provider's streams that the tables of all providers stand for."""
 
     def kinds(self, account: Account) -> list[tuple[InvoiceStream, type[InvoiceStream]]]:
         """Return an account's streams, each with the table that stands for it."""
         return [
             (table, kind)
             for table in self.tables.values()
-            for kind in self.unified.get(str(table.name), (type(table),))
+            for kind in (type(table), *(kind for kind in self.unified if isinstance(table, kind.table)))
             if kind.provider == account.provider
         ]
+
+    def names(self, account: Account) -> list[str]:
+        """Return the names of the streams that an account has."""
+        return [table.name for table, _ in self.kinds(account)]
+
+    def selected(self, account: Account) -> list[str]:
+        """Return the names of those that are selected."""
+        return [table.name for table, _ in self.kinds(account) if table.selected]
 
 
 class AccountTap(Tap):
