@@ -29,10 +29,7 @@ class AccountReader:
         self._lists = [s for s in streams if isinstance(s, ListStream) and not isinstance(s, Unified)]
         self._views = [s for s in selected if isinstance(s, ListStream) and isinstance(s, Unified)]
         self._children = [s for s in selected if isinstance(s, ChildStream)]
-        self._queues: dict[str, BatchQueue[Batch]] = {
-            stream.name: BatchQueue(overflow=stream.ABORT_AT_RECORD_COUNT is None or isinstance(stream, Unified))
-            for stream in selected
-        }
+        self._queues = {stream.name: _queue_of(stream) for stream in selected}
         for stream in selected:
             stream.prepare()
 
@@ -97,6 +94,12 @@ class AccountReader:
 
     def _close(self, stream: InvoiceStream, error: Exception | None = None) -> None:
         self._queues[stream.name].close(None if isinstance(error, AbandonedError) else error)
+
+
+def _queue_of(stream: InvoiceStream) -> BatchQueue[Batch]:
+    """Return where a stream's batches wait; a unified one is filled beside its source, which is written first."""
+    comes_later = isinstance(stream, Unified)
+    return BatchQueue(overflow=comes_later or stream.ABORT_AT_RECORD_COUNT is None, may_wait=not comes_later)
 
 
 def _alike(children: Iterable[ChildStream]) -> Iterator[list[ChildStream]]:
