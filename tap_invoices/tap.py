@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -206,8 +206,7 @@ class TapInvoices(CommandLineTap):
     @override
     def run(self) -> bool:
         super()._setup_signal_handlers()
-        self.report.announce(stream.name for stream in self._selected)
-        with progress.shown(self.report.board):
+        with self.shown():
             self.sync_all()
         return self.report.summarise(sum(len(self.front.selected(account)) for account in self.accounts))
 
@@ -236,6 +235,11 @@ class TapInvoices(CommandLineTap):
         with self.output.turn():  # so that a signal waits for whole lines
             for stream in self._selected:
                 stream._write_schema_message()  # noqa: SLF001  (the SDK's name for it)
+
+    def shown(self) -> AbstractContextManager[object]:
+        """Return what shows the counts while it is entered, where a terminal is there."""
+        self.report.announce(stream.name for stream in self._selected)
+        return progress.shown(self.report.board)
 
     @classmethod
     @override

@@ -156,7 +156,8 @@ def test_target_jsonl_holds_every_record_with_its_exact_amounts(load, box, make_
             known = {name: value for name, value in sent.items() if name in schema["properties"]}
             got = {name: record[name] for name in known}
             assert differences({**schema, "type": ["object"]}, known, got) == []
-    assert set(state["bookmarks"]) == set(STREAMS)
+    dated = {stream for stream, (_, replication) in CONTRACT.items() if replication}
+    assert set(state["bookmarks"]) == {*dated, *UNIFIED}
 
 
 def test_a_second_load_takes_only_what_is_due(load, box, make_catalog, tmp_path):

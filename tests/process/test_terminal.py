@@ -26,6 +26,7 @@ from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.support import forked
 from tests.support import run as faulty
+from tests.sync.test_every_stream import BY_DEFAULT
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,.*\|")
@@ -165,7 +166,8 @@ def test_a_signal_leaves_terminal_and_messages_in_order(show):
 
 def test_a_failure_is_told_in_its_line_and_after_all_of_them(box, show):
     box.faults.add(provider="matas", path="/invoice/", times=None, action={"status": 403})
-    code, screen, _ = show(faulty.settings(box, "matas"), TAP_INVOICES_LOGLEVEL="debug")
+    streams = ["matas_invoices", "matas_invoice_details"]
+    code, screen, _ = show(faulty.settings(box, "matas"), streams, TAP_INVOICES_LOGLEVEL="debug")
     assert code == 1
     assert re.search(r"failed, \d+\.\d s", screen.last["matas_invoice_details"])
     assert "complete" in screen.last["matas_invoices"]
@@ -232,7 +234,7 @@ def test_lines_are_never_longer_than_the_terminal(box, watch, columns):
 def test_no_more_lines_are_drawn_than_the_terminal_has(watch):
     with Sandbox(invoices=25) as slow:
         slow.on_request(lambda request: request.path.endswith("s") and watch.screen.draw())
-        screen = watch(faulty.settings(slow, max_retry_seconds=0), rows=6)
+        screen = watch(faulty.settings(slow, max_retry_seconds=0), BY_DEFAULT - set(faulty.DOCUMENTS), rows=6)
     *before, last = screen.frames
     assert {len(frame) for frame in before} == {5}
     assert len(last) == 9
@@ -365,7 +367,9 @@ def test_metrics_go_where_a_log_configuration_sends_them(box, tmp_path):
     }
     path = tmp_path / "logs.yaml"
     path.write_text(json.dumps(given), encoding="utf-8")
-    done = faulty.process(tmp_path, faulty.settings(box, "ibana"), SINGER_SDK_LOG_CONFIG=str(path))
+    done = faulty.process(
+        tmp_path, faulty.settings(box, "ibana"), streams=["ibana_invoices"], SINGER_SDK_LOG_CONFIG=str(path)
+    )
     assert "LEDGER" in done.stderr
     assert "METRIC" not in done.stderr
     assert (tmp_path / "metrics.log").read_text("utf-8").count("METRIC: ") == 2
