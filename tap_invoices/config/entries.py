@@ -32,7 +32,7 @@ class Entry:
 
     Args:
         provider: At which it is.
-        path: Where it stands: ``ibana``, ``ibana.accounts[1]`` or ``ibana.accounts_url:3``, a line of the file.
+        path: Where it stands: ``PROVIDER``, ``PROVIDER.accounts[1]`` or, with a line, ``PROVIDER.accounts_url:3``.
         given: What is said of it alone.
         shared: What its provider's object says.
         name: Its name; empty if it has none.

@@ -44,7 +44,7 @@ def without(faulty: Container[str], value: Any, path: str = "") -> Any:
 
 
 def below(path: str, part: str | int) -> str:
-    """Return a path one step on, as people write it: ``ibana.accounts[1].token``."""
+    """Return a path one step on, as people write it: ``PROVIDER.accounts[1].token``."""
     return f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}".removeprefix(".")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
+from tap_invoices import times
 from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.errors import (
     BusyError,
@@ -44,6 +45,8 @@ class ChildStream(InvoiceStream):
     parent: ClassVar[type[ListStream]]
     parent_key: ClassVar[str]
     """Field of the list's rows that the path asks for, and its placeholder there."""
+    date_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields of the list's rows of which the latest dates an item; without any, a row has the replication key."""
     keeps_rows: ClassVar[bool] = False
     """Whether its records need the list's rows too."""
     filters_rows: ClassVar[bool] = False
@@ -71,6 +74,8 @@ class ChildStream(InvoiceStream):
 
     def changed(self, row: Row) -> Any:
         """Return the replication value that the list's row gives to its item."""
+        if self.date_fields:
+            return times.latest(*(row.get(name) for name in self.date_fields))
         return row.get(str(type(self).replication_key))
 
     def is_open(self, row: Row) -> bool:  # noqa: ARG002

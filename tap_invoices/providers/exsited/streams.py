@@ -191,13 +191,6 @@ EXSITED = Provider(
     permission="ask Exsited to let the API credentials read invoices",
     sign_in=_sign_in,
     mapping=MAPPING,
-    streams=(
-        Invoices,
-        InvoiceDetails,
-        InvoiceInformation,
-        OrderInvoices,
-        AccountInvoices,
-        InvoiceDocuments,
-    ),
+    streams=(Invoices, InvoiceDetails, InvoiceInformation, OrderInvoices, AccountInvoices, InvoiceDocuments),
     redirect_is_sign_in=True,
 )

@@ -117,10 +117,7 @@ class I3dnetItem(I3dnetStream, ChildStream):
     replication_key = "changed_on"
     parent = Invoices
     parent_key = "id"
-
-    @override
-    def changed(self, row: Row) -> str | None:
-        return times.latest(row.get("creationDate"), row.get("paymentDate"))
+    date_fields = ("creationDate", "paymentDate")
 
     @override
     def is_open(self, row: Row) -> bool:

@@ -54,10 +54,7 @@ class InvoiceDetails(MatasStream, DetailStream):
     replication_key = "changed_on"
     parent = Invoices
     parent_key = "invoice_number"
-
-    @override
-    def changed(self, row: Row) -> str | None:
-        return times.latest(row.get("invoice_date"), row.get("payment_date"))
+    date_fields = ("invoice_date", "payment_date")
 
     @override
     def is_open(self, row: Row) -> bool:
