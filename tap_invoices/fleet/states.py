@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fsspec.core import url_to_fs
-
 from tap_invoices.streams import storage
 
 _AT_ONCE = 16
@@ -35,7 +33,6 @@ class States:
     def __init__(self, url: str) -> None:
         try:
             self._store, root = storage.locate(url, {})
-            self._files, _ = url_to_fs(url)
         except Exception as error:
             raise _unusable(error) from error
         self._root = root.rstrip("/")
@@ -47,8 +44,7 @@ class States:
             StateError: If that cannot be told.
         """
         try:
-            self._files.invalidate_cache()
-            paths = [path for path in self._files.find(self._root) if path.endswith(".json")]
+            paths = [path for path in self._store.find(self._root) if path.endswith(".json")]
         except Exception as error:
             raise _unusable(error) from error
         return sorted("/".join(path.removesuffix(".json").split("/")[-2:]) for path in paths)

@@ -51,6 +51,11 @@ class FileSystem:
         self._files.pipe_file(probe, b"")
         self._files.rm_file(probe)
 
+    def find(self, folder: str) -> list[str]:
+        """Return the paths of all files under a folder, as they are now."""
+        self._files.invalidate_cache()
+        return list(self._files.find(folder))
+
     def read(self, path: str) -> bytes:
         """Return a whole file, or nothing where there is none."""
         try:
