@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from decimal import Decimal
 
 import pytest
+from singer_sdk.helpers._batch import StorageTarget
 
 from tests.support.run import settings, sync
 
@@ -81,22 +81,21 @@ def test_an_amount_beyond_all_bounds_is_kept_beside(box, amount):
 
 
 def test_a_batch_file_that_cannot_be_written_fails_its_stream_and_holds_its_bookmark(box, monkeypatch, tmp_path):
-    """The third file; what the files before it hold may come again, and nothing is passed."""
+    """The stream's third file; what the files before it hold may come again, and nothing is passed."""
     storage = {"root": tmp_path.as_uri(), "prefix": "x-"}
     batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": storage, "batch_size": 10}
     config = settings(box, "matas", "ibana", batch_config=batches)
     first = sync(config, streams=[LIST, "ibana_invoices"])
     for key in list(box.book("matas").invoices):
         box.book("matas").change(key)
-    real, begun = gzip.GzipFile, []
+    real = StorageTarget.open
 
-    def failing(*args, **kwargs):
-        begun.append(1)
-        if len(begun) == 3:
+    def failing(storage, filename, mode):
+        if LIST in filename and filename.endswith("-3.json.gz"):
             raise OSError(28, "No space left on device")
-        return real(*args, **kwargs)
+        return real(storage, filename, mode)
 
-    monkeypatch.setattr("singer_sdk.contrib.batch_encoder_jsonl.gzip.GzipFile", failing)
+    monkeypatch.setattr(StorageTarget, "open", failing)
     run = sync(config, first.state, streams=[LIST, "ibana_invoices"])
     assert set(run.failures) == {LIST}
     assert run.account(LIST).outcome == "failed"
