@@ -77,8 +77,9 @@ def _seldom_collected():
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment():
-    """No settings and no proxy but the tests' own."""
+    """No settings and no proxy but the tests' own; and what the taps' processes import is compiled once."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         for name in list(os.environ):
             if name.startswith("TAP_INVOICES_"):
                 patch.delenv(name)
