@@ -225,6 +225,12 @@ def test_every_file_that_the_architecture_names_is_there():
     assert sorted(path for path in paths if not (rooms.PACKAGE / path).exists()) == []
 
 
+def test_files_are_short():
+    lines = {path: len(path.read_bytes().splitlines()) for path in rooms.PACKAGE.rglob("*.py")}
+    most = {path: 200 if path.is_relative_to(rooms.PACKAGE / "providers") else 250 for path in lines}
+    assert {str(path): count for path, count in lines.items() if count > most[path]} == {}
+
+
 def test_every_target_of_make_that_is_named_is_there():
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for text in TEXTS.values():
