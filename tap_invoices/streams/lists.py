@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from tap_invoices.errors import BodyError, IncompleteError
 from tap_invoices.http.session import read_body
-from tap_invoices.paging.base import Page, Paginator
+from tap_invoices.paging.base import Page, Paginator, ParsedPage
 from tap_invoices.paging.keys import key_of
 from tap_invoices.paging.passes import MOST_PASSES, Passes
 from tap_invoices.records.decode import decode
@@ -44,8 +44,8 @@ class PagedStream(InvoiceStream):
         """Return what decides the pages of one pass; without a word on that there is no stream."""
 
     @abstractmethod
-    def parse_page(self, body: Any) -> tuple[Any, int | None, Any]:
-        """Return a page's rows, the list's total (None if it is not told), and the word on what follows.
+    def parse_page(self, body: Any) -> ParsedPage:
+        """Return a page's rows, the list's total, and what follows.
 
         A shape that is not the provider's may raise what it likes among KeyError, TypeError and ValueError.
         """
