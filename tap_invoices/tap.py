@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -19,10 +19,6 @@ from tap_invoices.config import accounts, settings, validation, values
 from tap_invoices.config import catalog as catalogs
 from tap_invoices.config.environment import Environment, Variables
 from tap_invoices.config.state import read_state
-from tap_invoices.errors import FatalAPIError
-from tap_invoices.http.account import Identities
-from tap_invoices.http.client import Client
-from tap_invoices.http.hosts import Hosts
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
 from tap_invoices.streams.binding import bind
@@ -30,8 +26,9 @@ from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.ledger import Ledger
 from tap_invoices.streams.unified import TABLES
 from tap_invoices.streams.writer import BufferedWriter
-from tap_invoices.sync.account import AccountTap, Front
-from tap_invoices.sync.output import AccountWriter, Output
+from tap_invoices.sync.account import Front
+from tap_invoices.sync.opener import Opener
+from tap_invoices.sync.output import Output
 from tap_invoices.sync.report import Report
 from tap_invoices.sync.runner import run_accounts
 
@@ -39,15 +36,13 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk import Stream
+    from singer_sdk.mapper import PluginMapper
 
-    from tap_invoices.concurrency.slots import Place
-    from tap_invoices.http.account import Account
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.unified import Unified
 
 _STREAMS: tuple[type[InvoiceStream], ...] = (*(stream for p in PROVIDERS for stream in p.streams), *TABLES)
 _NAMES = [str(stream.name) for stream in _STREAMS]  # type: ignore[misc]
-_PROVIDERS = {provider.name: provider for provider in PROVIDERS}
 
 
 class TapInvoices(CommandLineTap):
@@ -80,8 +75,6 @@ class TapInvoices(CommandLineTap):
         given = values.tidy(schema, given)
         catalog = catalogs.read_catalog(catalog, _STREAMS, given.get("decimals"))
         self._given = copy.deepcopy(given)
-        self._hosts = Hosts()
-        self._identities = Identities()
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self.output = Output(self.message_writer, cast("dict[str, Any]", self.state))
         missing = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
@@ -152,7 +145,8 @@ class TapInvoices(CommandLineTap):
     @cached_property
     def front(self) -> Front:
         """What the accounts share."""
-        config = {name: value for name, value in self.config.items() if name not in _PROVIDERS}
+        providers = {provider.name for provider in PROVIDERS}
+        config = {name: value for name, value in self.config.items() if name not in providers}
         return Front(self.streams, config, self._unified)
 
     @cached_property
@@ -161,41 +155,22 @@ class TapInvoices(CommandLineTap):
         reads_xml = bool((self.config.get("documents") or {}).get("read_xml"))
         return [kind for p in PROVIDERS for kind in bind(p.mapping, p.streams, reads_xml=reads_xml)]
 
-    def open_account(
-        self, account: Account, client_class: type[Client] = Client, away: Any = nullcontext
-    ) -> AccountTap:
-        """Return the tap of one account.
-
-        Raises:
-            LocalError: If its secrets cannot be had, or are another account's too.
-        """
-        provider, config = _PROVIDERS[account.provider], account.settings()
-        self._identities.claim(account, config)
-        logger, is_shared = self.report.logger_of(account), maps.are_shareable(self.mapper)
-        return AccountTap(
-            account,
-            client=client_class(provider.portal, config, provider.sign_in, logger, away=away, hosts=self._hosts),
+    @cached_property
+    def opener(self) -> Opener:
+        """What opens each account, and syncs it."""
+        return Opener(
             front=self.front,
-            mapper=self.mapper if is_shared else maps.new_mapper(self._given, self.catalog, self.logger),
-            logger=logger,
-            writer=AccountWriter(account, self.output),
-            close=partial(self.report.close, account),
-            bookmarks=self.output.bookmarks_of(account, self.front.names(account)),
+            portals={provider.name: (provider.portal, provider.sign_in) for provider in PROVIDERS},
+            new_mapper=self._new_mapper,
+            output=self.output,
+            report=self.report,
+            keep=redact.keep,
         )
 
-    def _sync_account(self, account: Account, place: Place) -> None:
-        """Sync one account. Whatever it meets is its own failure."""
-        try:
-            tap = self.open_account(account, away=place.away)
-        except FatalAPIError as error:
-            self.report.fail(account, self.front.selected(account), str(error))
-            return
-        redact.keep(tap)
-        self.report.watch(account, {s.name: (s.counts, s.page_size) for s in tap.streams.values() if s.selected})
-        try:
-            tap.run()
-        finally:
-            tap.client.close()
+    def _new_mapper(self) -> PluginMapper:
+        """Return the stream maps for one account: those of all, where several threads may use them."""
+        is_shared = maps.are_shareable(self.mapper)
+        return self.mapper if is_shared else maps.new_mapper(self._given, self.catalog, self.logger)
 
     # Run
 
@@ -214,7 +189,7 @@ class TapInvoices(CommandLineTap):
     def sync_all(self) -> None:
         self.output.write_state()
         self._write_schemas()
-        for account in run_accounts(self.accounts, self.config["accounts_at_once"], self._sync_account):
+        for account in run_accounts(self.accounts, self.config["accounts_at_once"], self.opener.sync):
             self.report.log_end(account)
         self.output.finish()
 
@@ -225,7 +200,7 @@ class TapInvoices(CommandLineTap):
             stream.selected = stream.name in names
         self._write_schemas()
         for account in self.accounts:
-            tap = self.open_account(account)
+            tap = self.opener.open(account)
             tap.run_sync_dry_run(dry_run_record_limit, [s for s in tap.streams.values() if s.name in names])
             tap.message_writer.flush()
         self.output.finish()
@@ -248,7 +223,7 @@ class TapInvoices(CommandLineTap):
 
     def check(self) -> bool:
         """Ask each account once for each selected stream, and tell whether all is well."""
-        return check.passes(self.accounts, partial(self.open_account, client_class=Probe), self.logger)
+        return check.passes(self.accounts, partial(self.opener.open, client_class=Probe), self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -16,8 +16,7 @@ import pytest
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
-from tests.support import forked
-from tests.support import run as faulty
+from tests.support import forked, run
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 """The providers' clock: a month after the last invented invoice."""
@@ -105,7 +104,7 @@ def no_waits(monkeypatch):
 @pytest.fixture
 def clock(monkeypatch):
     """The time in which requests are tried again, which passes only by waiting."""
-    clock = faulty.Clock()
+    clock = run.Clock()
     monkeypatch.setattr("tap_invoices.http.retry.time", clock)
     return clock
 
@@ -125,11 +124,11 @@ def hurry(box, monkeypatch):
 def sync():
     """Run one sync in this process, of a catalog, of the named streams, or of those selected by default."""
 
-    def run(config, state=None, catalog=None, select=None):
+    def start(config, state=None, catalog=None, select=None):
         chosen = catalog_of(config, select) if catalog is None and select is not None else catalog
-        return faulty.sync(config, state, catalog=chosen)
+        return run.sync(config, state, catalog=chosen)
 
-    return run
+    return start
 
 
 _CATALOGS = {}
@@ -139,7 +138,7 @@ def catalog_of(config, select="*", **changes):
     """Return the discovered catalog with the named streams selected, and its entries for them changed."""
     given = frozenset(name for name, value in config.items() if value)
     if given not in _CATALOGS:
-        with faulty.own_signals():
+        with run.own_signals():
             _CATALOGS[given] = json.dumps(TapInvoices(config=deepcopy(config)).catalog_dict)
     found = json.loads(_CATALOGS[given])
     for entry in found["streams"]:
@@ -160,12 +159,12 @@ def make_catalog():
 def run_tap(tmp_path):
     """Run the command with its arguments; what is no text among them is written into a file, which is named instead."""
 
-    def run(*arguments, **variables):
+    def start(*arguments, **variables):
         words = [word if isinstance(word, str) else _written(tmp_path, word) for word in arguments]
-        environment = faulty.environment(**variables)
-        return forked.run([*faulty.COMMAND, *words], cwd=tmp_path, env=environment, timeout=faulty.PATIENCE)
+        environment = run.environment(**variables)
+        return forked.run([*run.COMMAND, *words], cwd=tmp_path, env=environment, timeout=run.PATIENCE)
 
-    return run
+    return start
 
 
 def _written(folder, value):

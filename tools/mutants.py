@@ -90,8 +90,8 @@ MUTANTS = (
     Mutant("pages of all sizes may be large", "http/session.py", "if body.tell() > limit:", "if False:", "tests/unit/test_session.py"),
     Mutant("cursors are trusted", "paging/base.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
-    Mutant("a short list is whole", "streams/lists.py", "if total is not None and seen < total:", "if False:", LEDGER),
-    Mutant("a list is read once", "streams/lists.py", "_READINGS = 3", "_READINGS = 1", LEDGER),
+    Mutant("a short list is whole", "paging/passes.py", "if total is not None and seen < total:", "if False:", LEDGER),
+    Mutant("a list is read once", "paging/passes.py", "MOST_PASSES = 3", "MOST_PASSES = 1", LEDGER),
     Mutant("a short list is always a warning", "streams/lists.py", 'if self.config.get("on_short") != "warn":', "if False:", LEDGER),
     Mutant("the ledger is written anew", "streams/ledger.py", '"a", encoding', '"w", encoding', LEDGER),
     # Bookmarks
@@ -108,7 +108,7 @@ MUTANTS = (
     Mutant("a bookmark may go back", "streams/bookmark.py", 'moved = max(new or "", self._old or "")', 'moved = new or self._old or ""', FOLLOWING),
     # Pending rules
     Mutant("open items are not due", "streams/children.py", " or self.is_open(row):", ":", FOLLOWING),
-    Mutant("items without a date are not due", "streams/bookmark.py", "or value is None or value >= since", 'or (value or "") >= since', FOLLOWING),
+    Mutant("items without a date are not due", "records/replication.py", "or value is None or value >= since", 'or (value or "") >= since', FOLLOWING),
     Mutant("a missing item is a failure", "streams/children.py", "except GoneError as error:", "except ZeroDivisionError as error:", FAULTS),
     Mutant("an item that is refused is only a failure", "streams/children.py", "except (SignInError, ProviderDownError, BusyError):",
            "except ProviderDownError:", FAULTS),
@@ -181,8 +181,8 @@ MUTANTS = (
     Mutant("the first day is asked for by its own bound", "streams/posted.py", "_beyond(first, -1),", "first,", COVAGE),
     Mutant("the last day is asked for by its own bound", "streams/posted.py", "_beyond(last, 1)", "last", COVAGE),
     Mutant("the count ends on a day with invoices", "paging/daycount.py", "if day not in self._by_day), self._start)", "), self._start)", COVAGE),
-    Mutant("only the first shrink is read again", "streams/lists.py", "if paginator.moved and not is_same:", "if paginator.moved and not earlier:", COVAGE),
-    Mutant("two readings that differ prove a list without a total", "streams/lists.py", "is_same if total is None else bool(earlier)", "bool(earlier)", COVAGE),
+    Mutant("only the first shrink is read again", "paging/passes.py", "if self.paginator.moved and not is_same:", "if self.paginator.moved and not self._earlier:", COVAGE),
+    Mutant("two readings that differ prove a list without a total", "paging/passes.py", "is_same if total is None else bool(self._earlier)", "bool(self._earlier)", COVAGE),
     Mutant("batches are told before their file", "streams/base.py", "if self.services.writer.is_state_due() and not self._waits_for_files:", "if self.services.writer.is_state_due():", CRASH),
     Mutant("bookmarks go before their lines", "sync/output.py", "            for line in lines:\n", "            for line in lines[:-1]:\n", ACCOUNTS),
     Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", ACCOUNTS),

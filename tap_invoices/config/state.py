@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_invoices.streams.bookmark import STATE_VERSION, VERSION, normalise
+from tap_invoices.records.replication import normalise
+from tap_invoices.streams.bookmark import STATE_VERSION, VERSION
 
 if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream

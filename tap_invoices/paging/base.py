@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
 
@@ -18,6 +18,16 @@ from tap_invoices.paging.keys import KeySet
 Token = TypeVar("Token")
 
 PAGES_BEYOND_TOTAL = 2
+
+
+class ParsedPage(NamedTuple):
+    """What a provider's page says."""
+
+    rows: Any
+    total: int | None = None
+    """How many rows the list has, where that is told."""
+    next: Any = None
+    """The next cursor, or whether there is another page."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,4 @@
-"""A stream's bookmark: the largest replication value that was emitted, in one fixed-width UTC form.
-
-Text of one width sorts as time does, which is how both the SDK and this module compare.
-"""
+"""A stream's bookmark: the largest replication value that was emitted."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from tap_invoices import times
+from tap_invoices.records import replication
 from tap_invoices.records.verbatim import VerbatimRow
 
 VERSION = 1
@@ -25,17 +23,6 @@ MOST_FAILED = 500
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _VALUE = "replication_key_value"
 _DATE = "date"
-
-
-def normalise(value: Any, *, is_date: bool) -> str | None:
-    """Return a replication value in the form that bookmarks have; None if it is none."""
-    try:
-        if is_date:
-            return times.to_date(str(value)[:10]) if value else None
-        utc = times.to_utc(value) if value is not None else None
-        return times.bookmark(times.parse(utc)) if utc else None
-    except (ValueError, TypeError, ArithmeticError):
-        return None
 
 
 class Bookmark:
@@ -89,7 +76,7 @@ class Bookmark:
 
     def normalise(self, value: Any) -> str | None:
         """Return a replication value in the form that bookmarks have; None if it is none."""
-        return normalise(value, is_date=self._is_date)
+        return replication.normalise(value, is_date=self._is_date)
 
     def shown(self, value: str | None) -> str | None:
         """Return a value in the form that records have."""
@@ -117,7 +104,7 @@ class Bookmark:
             time = times.parse(value) - timedelta(days=lookback_days)
         except OverflowError:
             return first
-        start = time.date().isoformat() if self._is_date else times.bookmark(time)
+        start = replication.to_text(time, is_date=self._is_date)
         return max(start, first or start)
 
     def value_of(self, record: Mapping[str, Any] | VerbatimRow) -> str | None:
@@ -191,14 +178,8 @@ class Bookmark:
             del self._state["failed"]
 
     def _start_of_sync(self) -> str:
-        began = self._began()
-        return began.date().isoformat() if self._is_date else times.bookmark(began)
+        return replication.to_text(self._began(), is_date=self._is_date)
 
 
 def _changed(row: Any) -> datetime:
     return row.changed or _NEVER
-
-
-def is_due(value: str | None, since: str | None) -> bool:
-    """Tell whether a replication value lies at or after a start; what has none may have changed, and is due."""
-    return since is None or value is None or value >= since

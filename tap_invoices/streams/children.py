@@ -21,8 +21,8 @@ from tap_invoices.errors import (
     SyncError,
 )
 from tap_invoices.paging.keys import is_key
+from tap_invoices.records.replication import is_due
 from tap_invoices.streams.base import InvoiceStream
-from tap_invoices.streams.bookmark import is_due
 from tap_invoices.streams.failures import ALIKE, FailuresInARow
 from tap_invoices.streams.lists import PagedStream
 from tap_invoices.streams.pending import Pending, PendingItems

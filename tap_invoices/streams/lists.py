@@ -5,8 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,26 +14,23 @@ from typing_extensions import override
 
 from tap_invoices.errors import BodyError, IncompleteError
 from tap_invoices.http.session import read_body
-from tap_invoices.paging.base import Page, Paginator
+from tap_invoices.paging.base import Page, Paginator, ParsedPage
 from tap_invoices.paging.keys import key_of
+from tap_invoices.paging.passes import MOST_PASSES, Passes
 from tap_invoices.records.decode import decode
+from tap_invoices.records.replication import is_due
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
 from tap_invoices.streams.base import InvoiceStream
-from tap_invoices.streams.bookmark import is_due
 from tap_invoices.streams.schemas import own_schema
 
 if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
-    from tap_invoices.paging.keys import KeySet
     from tap_invoices.streams.services import Row
 
 
 UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
-
-_READINGS = 3
-"""A list that comes out short is read again, this many times in all."""
 
 
 class PagedStream(InvoiceStream):
@@ -48,8 +44,8 @@ class PagedStream(InvoiceStream):
         """Return what decides the pages of one pass; without a word on that there is no stream."""
 
     @abstractmethod
-    def parse_page(self, body: Any) -> tuple[Any, int | None, Any]:
-        """Return a page's rows, the list's total (None if it is not told), and the word on what follows.
+    def parse_page(self, body: Any) -> ParsedPage:
+        """Return a page's rows, the list's total, and what follows.
 
         A shape that is not the provider's may raise what it likes among KeyError, TypeError and ValueError.
         """
@@ -112,62 +108,33 @@ class PagedStream(InvoiceStream):
         Raises:
             IncompleteError: If the list stays shorter than the provider says.
         """
-        earlier: list[KeySet] = []
-        for _ in range(_READINGS):
-            paginator, new = self.new_paginator(), 0
-            for page in self._read_pass(paginator, context, earlier, ahead=ahead):
-                new += len(page.rows)
-                yield page
-            if self._is_whole(paginator, earlier, brought_rows=new > 0):
-                return
-            earlier.append(paginator.seen)
-        self._refuse_short(paginator)
-
-    def _is_whole(self, paginator: Paginator[Any], earlier: list[KeySet], *, brought_rows: bool) -> bool:
-        total, seen = paginator.total, len(paginator.seen)
-        if total is not None and seen < total:
-            self.logger.warning("%s: %d of %d rows came; reading the list again", self.name, seen, total)
-            return False
-        is_same = bool(earlier) and not brought_rows and seen == len(earlier[-1])
-        if paginator.moved and not is_same:
-            self.logger.warning("%s: the list has shrunk while it was read; reading it again", self.name)
-            return False
-        is_proven = is_same if total is None else bool(earlier)  # without a total, nothing else shows that rows went
-        if paginator.needs_second_pass and not is_proven:
-            self.logger.info("%s: reading the list once more, for its pages do not show whether rows moved", self.name)
-            return False
-        if total is not None and seen > total:
-            self.logger.info("%s: %d rows came where %d were told; some went meanwhile", self.name, seen, total)
-        return True
+        passes = Passes(self.new_paginator, partial(self.key_of, place=""), self.name, self.logger)
+        for paginator in passes:
+            for page in self._fetch_pages(paginator, context, ahead=ahead):
+                yield passes.take(page)
+        if not passes.is_whole:
+            self._refuse_short(passes.paginator)
 
     def _refuse_short(self, paginator: Paginator[Any]) -> None:
         total = "an unknown number of" if paginator.total is None else paginator.total
         message = (
             f"{len(paginator.seen)} of {total} rows came, and the list did not hold still, "
-            f"{_READINGS} times over; set `on_short: warn` to go on all the same"
+            f"{MOST_PASSES} times over; set `on_short: warn` to go on all the same"
         )
         if self.config.get("on_short") != "warn":
             raise IncompleteError(message)
         self.is_short = True
         self.logger.warning("%s: %s", self.name, message)
 
-    def _read_pass(
-        self,
-        paginator: Paginator[Any],
-        context: Context | None,
-        earlier: list[KeySet],
-        *,
-        ahead: bool,
-    ) -> Iterator[Page]:
+    def _fetch_pages(self, paginator: Paginator[Any], context: Context | None, *, ahead: bool) -> Iterator[Page]:
+        """Yield the pages that the paginator asks for; whoever takes one must have it advance before the next."""
         asked: dict[Any, Future[Page]] = {}
         while not paginator.finished:
             token = paginator.current_value
             later = paginator.ahead(self.client.workers.size - 1) if ahead else []
             for stale in asked.keys() - {token, *later}:
                 asked.pop(stale).cancel()
-            page = self._fetch_ahead(token, later, asked, context)
-            rows = paginator.advance(page)
-            yield replace(page, rows=[row for row in rows if not self._came(row, earlier)] if earlier else rows)
+            yield self._fetch_ahead(token, later, asked, context)
 
     def _fetch_ahead(
         self, token: Any, later: list[Any], asked: dict[Any, Future[Page]], context: Context | None
@@ -178,9 +145,6 @@ class PagedStream(InvoiceStream):
                 if each not in asked:
                     asked[each] = self.client.workers.submit(self.fetch_page, each, context)
         return asked.pop(token).result() if token in asked else self.fetch_page(token, context)
-
-    def _came(self, row: Row, earlier: list[KeySet]) -> bool:
-        return any(self.key_of(row, "") in seen for seen in earlier)
 
 
 class ListStream(InvoiceStream):

@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tap_invoices.cli.redact import mask
+from tap_invoices.cli.probe import Probe
+from tap_invoices.cli.redact import RedactingFormatter, mask
+from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sandbox.providers import PROVIDERS
+from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
 from tests.support import forked
-from tests.support.run import COMMAND, PATIENCE, ROOT, STREAMS, environment, process, settings, sync
+from tests.support.run import COMMAND, PATIENCE, ROOT, STREAMS, environment, own_signals, process, settings, sync
 from tests.sync.test_faults import PASSING
 
 CANARIES = {
@@ -167,6 +170,17 @@ def test_about_and_refused_settings_show_no_value(box, tmp_path):
 def test_masking_knows_the_forms_that_text_is_quoted_in(secret, form):
     assert secret not in mask(form(secret), [secret])
     assert "***" in mask(f"Bearer {form(secret)}", [secret])
+
+
+@pytest.mark.parametrize("asks", [Client, Probe], ids=["sync", "check"])
+def test_secrets_of_an_account_are_masked_from_when_it_is_opened(asks):
+    accounts = [{"name": "acme", "token": CANARIES["matas"]}]
+    with own_signals():
+        tap = TapInvoices(config={"matas": {"accounts": accounts}})
+    opened = tap.opener.open(tap.accounts[0], asks)
+    record = logging.makeLogRecord({"msg": f"Bearer {CANARIES['matas']}"})
+    assert RedactingFormatter(logging.Formatter()).format(record) == "Bearer ***"
+    opened.client.close()
 
 
 # Where credentials go

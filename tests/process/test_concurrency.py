@@ -27,8 +27,7 @@ from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
 from tests.support import forked
-from tests.support import run as faulty
-from tests.support.run import PATIENCE, until
+from tests.support.run import CHILDREN, COMMAND, PATIENCE, PROVIDERS, STREAMS, environment, settings, sync, until
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def test_one_connection_and_sixteen_give_the_same_messages_in_the_same_order(sha
     runs = [sync({**config, "max_connections": count}, select="*") for count in (1, 16)]
     assert runs[0].failures == runs[1].failures == {}
     one, sixteen = map(messages, runs)
-    for stream in faulty.STREAMS:
+    for stream in STREAMS:
         assert [m for m in one if m.get("stream") == stream] == [m for m in sixteen if m.get("stream") == stream]
     assert one[-1] == sixteen[-1], "the state in the end"
 
@@ -85,7 +84,7 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
         return before
 
     def hold(request):
-        if re.search(faulty.CHILDREN["i3dnet_invoice_details"], request.path):
+        if re.search(CHILDREN["i3dnet_invoice_details"], request.path):
             until(lambda: max(in_flight) >= 3)
 
     monkeypatch.setattr(Limiter, "start", watched)
@@ -99,13 +98,13 @@ def test_no_more_requests_are_in_flight_than_allowed(sync, monkeypatch):
 
 def test_all_providers_are_asked_at_the_same_time(box):
     """The first answer of each takes longer than it takes to ask them all."""
-    for provider in faulty.PROVIDERS:
+    for provider in PROVIDERS:
         box.faults.add(provider=provider, action={"delay": 1})
-    assert not faulty.sync(box.config()).failures
+    assert not sync(box.config()).failures
     first = {}
     for request in box.requests:
         first.setdefault(request.provider, request.time)
-    assert first.keys() == set(faulty.PROVIDERS)
+    assert first.keys() == set(PROVIDERS)
     assert max(first.values()) - min(first.values()) < 1
 
 
@@ -119,9 +118,9 @@ def test_a_client_is_made_once_and_in_its_accounts_thread(box, monkeypatch):
         assert {"session", "auth"} <= vars(client).keys()
 
     monkeypatch.setattr(Client, "__init__", noted)
-    run = faulty.sync(faulty.settings(box))
+    run = sync(settings(box))
     assert not run.failures
-    assert sorted(made) == sorted((name, f"account-{name}/default") for name in faulty.PROVIDERS)
+    assert sorted(made) == sorted((name, f"account-{name}/default") for name in PROVIDERS)
 
 
 def test_a_slow_reader_gets_whole_lines(tmp_path):
@@ -129,10 +128,10 @@ def test_a_slow_reader_gets_whole_lines(tmp_path):
         config = tmp_path / "config.json"
         config.write_text(json.dumps(box.config()))
         process = forked.Process(
-            [*faulty.COMMAND, "--config", str(config)],
+            [*COMMAND, "--config", str(config)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=faulty.environment(),
+            env=environment(),
         )
         received = b""
         while chunk := process.stdout.read1(50_000):

@@ -25,7 +25,20 @@ from tap_invoices.counts import Counts, Doubling, Outcome
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
 from tests.support import forked
-from tests.support import run as faulty
+from tests.support.run import (
+    CHILDREN,
+    DOCUMENTS,
+    STREAMS,
+    Clock,
+    catalog,
+    command,
+    environment,
+    own_signals,
+    process,
+    settings,
+    tell_every_state,
+    until,
+)
 from tests.sync.test_every_stream import BY_DEFAULT
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -62,7 +75,7 @@ class Terminal:
     def draw(self):
         """Wait until all lines have been drawn anew."""
         before = len(self.frames)
-        faulty.until(lambda: len(self.frames) > before + 1)
+        until(lambda: len(self.frames) > before + 1)
 
     @property
     def raw(self):
@@ -92,12 +105,12 @@ def show(tmp_path):
 
     def run(config, streams=None, then=lambda _process: None, stdout=None, **variables):
         screen, out = Terminal(), tmp_path / "out"
-        environment = faulty.environment(**{"TERM": "xterm-256color", **variables})
-        command = faulty.command(tmp_path, config, streams=streams)
+        variables = environment(**{"TERM": "xterm-256color", **variables})
+        words = command(tmp_path, config, streams=streams)
         with (
             out.open("wb") as file,
             forked.Process(
-                command, stdout=screen.theirs if stdout == "terminal" else file, stderr=screen.theirs, env=environment
+                words, stdout=screen.theirs if stdout == "terminal" else file, stderr=screen.theirs, env=variables
             ) as process,
         ):
             then(process)
@@ -123,8 +136,8 @@ def watch(monkeypatch):
             patch.setattr(sys, "stderr", stderr)
             handler = logging.StreamHandler(stderr)
             logging.getLogger().addHandler(handler)
-            with faulty.own_signals(), redirect_stdout(io.StringIO()):
-                tap = TapInvoices(config=config, catalog=streams and faulty.catalog(config, streams))
+            with own_signals(), redirect_stdout(io.StringIO()):
+                tap = TapInvoices(config=config, catalog=streams and catalog(config, streams))
                 with tap.shown():
                     tap.sync_all()
             assert handler.stream is stderr
@@ -141,7 +154,7 @@ def watch(monkeypatch):
 
 
 def test_each_selected_stream_has_a_line(box, show):
-    code, screen, messages = show(faulty.settings(box), faulty.STREAMS)
+    code, screen, messages = show(settings(box), STREAMS)
     assert code == 0
     assert list(screen.last) == [message["stream"] for message in messages if message["type"] == "SCHEMA"]
     assert all("complete" in line for line in screen.last.values())
@@ -154,10 +167,10 @@ def test_a_signal_leaves_terminal_and_messages_in_order(show):
     with Sandbox(invoices=2000, latency=0.3) as slow:
 
         def stop(process):
-            faulty.until(lambda: len(slow.requests) >= 5 or process.poll() is not None)
+            until(lambda: len(slow.requests) >= 5 or process.poll() is not None)
             process.send_signal(signal.SIGTERM)
 
-        code, screen, messages = show(faulty.settings(slow), then=stop)
+        code, screen, messages = show(settings(slow), then=stop)
     assert code == 128 + signal.SIGTERM
     assert screen.raw.count(HIDDEN) == screen.raw.count(SHOWN) == 1
     assert "Stopped by SIGTERM" in screen.text
@@ -167,7 +180,7 @@ def test_a_signal_leaves_terminal_and_messages_in_order(show):
 def test_a_failure_is_told_in_its_line_and_after_all_of_them(box, show):
     box.faults.add(provider="matas", path="/invoice/", times=None, action={"status": 403})
     streams = ["matas_invoices", "matas_invoice_details"]
-    code, screen, _ = show(faulty.settings(box, "matas"), streams, TAP_INVOICES_LOGLEVEL="debug")
+    code, screen, _ = show(settings(box, "matas"), streams, TAP_INVOICES_LOGLEVEL="debug")
     assert code == 1
     assert re.search(r"failed, \d+\.\d s", screen.last["matas_invoice_details"])
     assert "complete" in screen.last["matas_invoices"]
@@ -177,7 +190,7 @@ def test_a_failure_is_told_in_its_line_and_after_all_of_them(box, show):
 
 
 def test_pages_and_items_are_told_of_how_many(box, watch):
-    config = faulty.settings(box, "covage", "i3dnet")
+    config = settings(box, "covage", "i3dnet")
     config["covage"]["page_size"] = config["i3dnet"]["page_size"] = 10
     last = watch(config).last
     assert "page 3 of 3 " in last["covage_invoices"]
@@ -193,7 +206,7 @@ def test_warnings_stand_above_the_lines_and_are_whole_and_what_the_lines_tell_is
 ):
     caplog.set_level(logging.INFO)
     box.faults.add(provider="ibana", action={"status": 503})
-    screen = watch(faulty.settings(box, "ibana"), columns=60)
+    screen = watch(settings(box, "ibana"), columns=60)
     (told,) = re.findall(r"ibana_invoices: 503 .*\n", screen.text)
     assert told.rstrip().endswith(" s")
     assert screen.text.rindex(told) < screen.text.rindex("complete, ")
@@ -203,11 +216,11 @@ def test_warnings_stand_above_the_lines_and_are_whole_and_what_the_lines_tell_is
 def test_retries_and_waits_are_told(box, watch, monkeypatch):
     """It waits until that is to be seen."""
     told = re.compile(r"ibana_invoices .* waits [3-6]\d s, 1 retries")
-    sleep = Mock(side_effect=lambda _: faulty.until(lambda: told.search(watch.screen.text)))
+    sleep = Mock(side_effect=lambda _: until(lambda: told.search(watch.screen.text)))
     monkeypatch.setattr("tap_invoices.http.retry.FIRST_WAIT", 50)
     monkeypatch.setattr("tap_invoices.http.retry.time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
     box.faults.add(provider="ibana", action={"status": 503})
-    screen = watch(faulty.settings(box, "ibana"))
+    screen = watch(settings(box, "ibana"))
     assert sleep.call_count == 1
     assert re.search(r"complete, \d+\.\d s, 1 retries", screen.last["ibana_invoices"])
 
@@ -215,7 +228,7 @@ def test_retries_and_waits_are_told(box, watch, monkeypatch):
 def test_a_rate_is_told_while_rows_come(watch):
     with Sandbox(invoices=40) as slow:
         slow.on_request(lambda _: watch.screen.draw())
-        config = faulty.settings(slow, "covage", max_retry_seconds=0)
+        config = settings(slow, "covage", max_retry_seconds=0)
         config["covage"]["page_size"] = 10
         screen = watch(config)
     assert re.search(r"covage_invoices .* [1-9]\d*/s reading", screen.text)
@@ -224,9 +237,9 @@ def test_a_rate_is_told_while_rows_come(watch):
 
 @pytest.mark.parametrize("columns", [100, 80, 40, 20])
 def test_lines_are_never_longer_than_the_terminal(box, watch, columns):
-    screen = watch(faulty.settings(box), faulty.STREAMS, columns=columns)
+    screen = watch(settings(box), STREAMS, columns=columns)
     lines = ESCAPES.sub("", screen.raw.rpartition("records")[2]).splitlines()[1:]
-    assert len(lines) == len(faulty.STREAMS)
+    assert len(lines) == len(STREAMS)
     assert all(len(line) <= columns for line in lines)
     assert all(line.split()[1].isdecimal() for line in lines)
 
@@ -234,7 +247,7 @@ def test_lines_are_never_longer_than_the_terminal(box, watch, columns):
 def test_no_more_lines_are_drawn_than_the_terminal_has(watch):
     with Sandbox(invoices=25) as slow:
         slow.on_request(lambda request: request.path.endswith("s") and watch.screen.draw())
-        screen = watch(faulty.settings(slow, max_retry_seconds=0), BY_DEFAULT - set(faulty.DOCUMENTS), rows=6)
+        screen = watch(settings(slow, max_retry_seconds=0), BY_DEFAULT - set(DOCUMENTS), rows=6)
     *before, last = screen.frames
     assert {len(frame) for frame in before} == {5}
     assert len(last) == 9
@@ -247,8 +260,8 @@ def test_lines_of_streams_that_have_ended_make_room_first(box, watch):
         return ["matas_invoices", "matas_invoice_details"] in [list(frame)[3:] for frame in watch.screen.frames]
 
     with Sandbox(invoices=25) as last:
-        last.on_request(lambda _: faulty.until(are_shown))
-        watch({**faulty.settings(box, max_retry_seconds=0), **last.config("matas")}, rows=6)
+        last.on_request(lambda _: until(are_shown))
+        watch({**settings(box, max_retry_seconds=0), **last.config("matas")}, rows=6)
     assert are_shown()
 
 
@@ -256,7 +269,7 @@ def test_lines_of_streams_that_have_ended_make_room_first(box, watch):
 
 
 def test_a_terminal_that_gets_the_messages_too_is_left_to_the_logs(box, show):
-    code, screen, _ = show(faulty.settings(box, "ibana"), stdout="terminal")
+    code, screen, _ = show(settings(box, "ibana"), stdout="terminal")
     assert code == 0
     assert HIDDEN not in screen.raw
     assert "LEDGER" in screen.text
@@ -324,7 +337,7 @@ def test_the_rate_is_that_of_the_last_seconds(line, monkeypatch):
 
 
 def test_a_wait_is_told_until_it_is_over(monkeypatch):
-    clock = faulty.Clock()
+    clock = Clock()
     monkeypatch.setattr("tap_invoices.counts.time", clock)
     account = Counts("a_stream")
     account.wait(5)
@@ -343,13 +356,13 @@ def test_a_wait_is_told_until_it_is_over(monkeypatch):
 @pytest.mark.parametrize("invoices", [25, 100])
 def test_a_sync_of_all_streams_fits_on_two_screens_however_much_there_is(tmp_path, invoices):
     with Sandbox(invoices=invoices) as served:
-        done = faulty.process(tmp_path, faulty.settings(served), streams=faulty.STREAMS)
+        done = process(tmp_path, settings(served), streams=STREAMS)
     lines = done.stderr.splitlines()
     assert done.returncode == 0
     assert len(lines) < 80
     assert "METRIC" not in done.stderr
     assert "\x1b" not in done.stderr
-    for name in faulty.STREAMS:
+    for name in STREAMS:
         assert sum(f" {name} complete: " in line for line in lines) == 1
         assert sum('LEDGER: {"sync"' in line and f'"stream": "{name}"' in line for line in lines) == 1
 
@@ -367,9 +380,7 @@ def test_metrics_go_where_a_log_configuration_sends_them(box, tmp_path):
     }
     path = tmp_path / "logs.yaml"
     path.write_text(json.dumps(given), encoding="utf-8")
-    done = faulty.process(
-        tmp_path, faulty.settings(box, "ibana"), streams=["ibana_invoices"], SINGER_SDK_LOG_CONFIG=str(path)
-    )
+    done = process(tmp_path, settings(box, "ibana"), streams=["ibana_invoices"], SINGER_SDK_LOG_CONFIG=str(path))
     assert "LEDGER" in done.stderr
     assert "METRIC" not in done.stderr
     assert (tmp_path / "metrics.log").read_text("utf-8").count("METRIC: ") == 2
@@ -392,8 +403,8 @@ def test_metrics_are_on_stderr_at_debug_alone(monkeypatch, level, told):
 
 def test_items_that_are_gone_do_not_flood(sync, caplog):
     with Sandbox(invoices=60) as served:
-        served.faults.add(path=faulty.CHILDREN["matas_invoice_details"], times=None, action={"status": 404})
-        run = sync(faulty.settings(served, "matas"))
+        served.faults.add(path=CHILDREN["matas_invoice_details"], times=None, action={"status": 404})
+        run = sync(settings(served, "matas"))
     told = [message for message in caplog.messages if message.startswith("matas_invoice_details: ")]
     assert len(told) == 22
     assert "left out, for it is gone" in told[19]
@@ -403,10 +414,10 @@ def test_items_that_are_gone_do_not_flood(sync, caplog):
 
 
 def test_a_long_sync_says_ever_more_seldom_how_far_it_is(sync, caplog, monkeypatch):
-    faulty.tell_every_state(monkeypatch)
+    tell_every_state(monkeypatch)
     caplog.set_level(logging.INFO)
     with Sandbox(invoices=100) as served:
-        config = faulty.settings(served, "covage")
+        config = settings(served, "covage")
         config["covage"]["page_size"] = 1
         sync(config)
     told = [message for message in caplog.messages if message.startswith("covage_invoices so far: ")]

@@ -217,6 +217,20 @@ def test_every_room_has_its_layer_in_the_architecture():
     assert sorted(name for layer in rooms.LAYERS for name in layer) == sorted(found)
 
 
+def test_every_file_that_the_architecture_names_is_there():
+    answers = TEXTS["docs/architecture.md"].partition("## Where is …")[2].partition("\n## ")[0]
+    named = [name for name in re.findall(r"`([^`\s]+)`", answers) if "/" in name or name.endswith(".py")]
+    paths = {name.replace("<provider>", provider.name) for name in named for provider in PROVIDERS}
+    assert len(paths) > 20
+    assert sorted(path for path in paths if not (rooms.PACKAGE / path).exists()) == []
+
+
+def test_files_are_short():
+    lines = {path: len(path.read_bytes().splitlines()) for path in rooms.PACKAGE.rglob("*.py")}
+    most = {path: 200 if path.is_relative_to(rooms.PACKAGE / "providers") else 250 for path in lines}
+    assert {str(path): count for path, count in lines.items() if count > most[path]} == {}
+
+
 def test_every_target_of_make_that_is_named_is_there():
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for text in TEXTS.values():

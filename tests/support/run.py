@@ -185,10 +185,17 @@ class Watched(TapInvoices):
         self.opened = []
         super().__init__(**given)
 
-    def open_account(self, *args, **kwargs):
-        tap = super().open_account(*args, **kwargs)
-        self.opened.append(tap)
-        return tap
+    @cached_property
+    def opener(self):
+        opener = super().opener
+        opens = opener.open
+
+        def watch(*args, **kwargs):
+            self.opened.append(opens(*args, **kwargs))
+            return self.opened[-1]
+
+        opener.open = watch
+        return opener
 
 
 def bookmark_in(state, stream, account=None):

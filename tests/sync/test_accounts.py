@@ -15,7 +15,7 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
-from tests.support import run as faulty
+from tests.support.run import STREAMS, bookmark_in, catalog, own_signals, sync, tell_every_state
 
 NAMES = ("acme", "beta", "gamma")
 STREAM = "ibana_invoices"
@@ -40,9 +40,9 @@ def rows(run, stream=STREAM):
 
 def test_every_stream_of_every_account_is_whole_under_equal_ids(box):
     config = {**box.accounts_config(), "documents": {"mode": "inline"}}
-    run = faulty.sync(config, streams=faulty.STREAMS)
+    run = sync(config, streams=STREAMS)
     assert not run.failures
-    for stream in faulty.STREAMS:
+    for stream in STREAMS:
         [schema] = [m for m in run.messages if m["type"] == "SCHEMA" and m["stream"] == stream]
         key = schema["key_properties"]
         assert key[0] == "source_account"
@@ -54,9 +54,7 @@ def test_every_stream_of_every_account_is_whole_under_equal_ids(box):
 
 
 def test_rows_of_a_stream_keep_their_order(box):
-    run = faulty.sync(
-        {**box.accounts_config("ibana"), "ibana": {**box.accounts_config("ibana")["ibana"], "page_size": 5}}
-    )
+    run = sync({**box.accounts_config("ibana"), "ibana": {**box.accounts_config("ibana")["ibana"], "page_size": 5}})
     orders = [[row["id"] for row in run.by_account[STREAM, name]] for name in NAMES]
     assert orders[0] == orders[1] == orders[2]
 
@@ -66,7 +64,7 @@ def test_a_field_of_that_name_from_a_provider_is_an_unknown_one(box, text):
     """Once on the road of rows that go out as they came, and once on the general one."""
     book = box.book("ibana", "acme")
     book.change(next(iter(book.invoices)), source_account=text)
-    run = faulty.sync(box.accounts_config("ibana"))
+    run = sync(box.accounts_config("ibana"))
     kept = [row["additional_properties"] for row in run.by_account[STREAM, "acme"] if row["additional_properties"]]
     assert {"source_account": text} in [{n: v for n, v in extra.items() if n == "source_account"} for extra in kept]
     assert all(row["source_account"] == "acme" for row in run.by_account[STREAM, "acme"])
@@ -74,15 +72,15 @@ def test_a_field_of_that_name_from_a_provider_is_an_unknown_one(box, text):
 
 def test_a_catalog_from_before_takes_neither_column_nor_key_away(box):
     config = box.accounts_config("ibana")
-    catalog = faulty.catalog(config, [STREAM])
-    [entry] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == STREAM]
+    before = catalog(config, [STREAM])
+    [entry] = [entry for entry in before["streams"] if entry["tap_stream_id"] == STREAM]
     del entry["schema"]["properties"]["source_account"]
     entry["key_properties"] = ["id"]
     entry["metadata"] = [part for part in entry["metadata"] if part["breadcrumb"] != ["properties", "source_account"]]
     for part in entry["metadata"]:
         part["metadata"].pop("table-key-properties", None)
     entry["metadata"].append({"breadcrumb": ["properties", "source_account"], "metadata": {"selected": False}})
-    run = faulty.sync(config, catalog=catalog)
+    run = sync(config, catalog=before)
     [schema] = [m for m in run.messages if m["type"] == "SCHEMA"]
     assert schema["key_properties"] == ["source_account", "id"]
     assert schema["schema"]["properties"]["source_account"]["type"] == ["string"]
@@ -91,7 +89,7 @@ def test_a_catalog_from_before_takes_neither_column_nor_key_away(box):
 
 def test_documents_of_equal_names_are_files_of_their_own(box, tmp_path):
     config = {**box.accounts_config("i3dnet"), "documents": {"mode": "files", "url": str(tmp_path)}}
-    run = faulty.sync(config, streams=["i3dnet_invoice_documents"])
+    run = sync(config, streams=["i3dnet_invoice_documents"])
     assert not run.failures
     for name in NAMES:
         stored = {file.name for file in (tmp_path / "i3dnet_invoice_documents" / name).iterdir()}
@@ -105,7 +103,7 @@ def test_a_map_of_the_users_never_sees_another_accounts_values(box):
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        run = faulty.sync({**box.accounts_config("ibana"), "stream_maps": maps}, streams=[STREAM])
+        run = sync({**box.accounts_config("ibana"), "stream_maps": maps}, streams=[STREAM])
     finally:
         sys.setswitchinterval(before)
     assert rows(run) == dict.fromkeys(NAMES, 25)
@@ -119,20 +117,20 @@ def test_a_map_of_the_users_never_sees_another_accounts_values(box):
 
 def test_a_second_sync_goes_on_for_each_account_and_a_new_one_gets_all(box):
     two = box.accounts_config("ibana", names=NAMES[:2])
-    first = faulty.sync(two)
+    first = sync(two)
     assert set(marks(first.state)) == set(NAMES[:2])
-    second = faulty.sync(box.accounts_config("ibana"), first.state)
+    second = sync(box.accounts_config("ibana"), first.state)
     assert rows(second)["gamma"] == 25
     assert rows(second)["acme"] == rows(second)["beta"] < 25
     assert set(marks(second.state)) == set(NAMES)
 
 
 def test_accounts_that_are_not_in_the_run_keep_their_bookmarks(box):
-    first = faulty.sync(box.accounts_config("ibana"))
-    again = faulty.sync({**box.accounts_config("ibana"), "only_accounts": ["beta"]}, first.state)
+    first = sync(box.accounts_config("ibana"))
+    again = sync({**box.accounts_config("ibana"), "only_accounts": ["beta"]}, first.state)
     assert set(rows(again)) == {"beta"}
     assert marks(again.state) | {"beta": None} == marks(first.state) | {"beta": None}
-    alone = faulty.sync(box.accounts_config("ibana", names=["gamma"]), first.state)
+    alone = sync(box.accounts_config("ibana", names=["gamma"]), first.state)
     assert set(marks(alone.state)) == set(NAMES)
 
 
@@ -140,9 +138,9 @@ def test_the_only_account_goes_on_when_it_becomes_one_of_many(box):
     config = box.accounts_config("ibana")
     [acme] = [account for account in config["ibana"]["accounts"] if account["name"] == "acme"]
     only = {n: v for n, v in acme.items() if n != "name"} | {"account": "acme", "api_url": config["ibana"]["api_url"]}
-    first = faulty.sync({"ibana": only})
+    first = sync({"ibana": only})
     assert rows(first) == {"acme": 25}
-    many = faulty.sync(config, first.state)
+    many = sync(config, first.state)
     assert rows(many)["acme"] < rows(many)["beta"] == 25
 
 
@@ -155,9 +153,9 @@ def test_a_bookmark_of_before_accounts_is_refused_by_name(box):
 
 
 def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
-    faulty.tell_every_state(monkeypatch)
+    tell_every_state(monkeypatch)
     stream = "i3dnet_invoice_details"  # whose bookmark moves on the way
-    run = faulty.sync(box.accounts_config("i3dnet"), streams=[stream])
+    run = sync(box.accounts_config("i3dnet"), streams=[stream])
     seen, states = {}, 0
     for message in run.messages:
         if message["type"] == "RECORD":
@@ -166,14 +164,14 @@ def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
         elif message["type"] == "STATE":
             states += 1
             for account in NAMES:
-                told = faulty.bookmark_in(message["value"], stream, account).get("replication_key_value", "")
+                told = bookmark_in(message["value"], stream, account).get("replication_key_value", "")
                 assert told[:19] <= seen.get(account, "")[:19]
     assert states > len(NAMES)
     assert run.messages[-1]["type"] == "STATE"
 
 
 def test_a_state_is_told_seldom_and_at_the_end(box):
-    run = faulty.sync(box.accounts_config("ibana"))
+    run = sync(box.accounts_config("ibana"))
     assert [message["type"] for message in run.messages].count("STATE") == 1
     assert run.messages[-1]["type"] == "STATE"
 
@@ -185,7 +183,7 @@ def test_a_state_is_told_seldom_and_at_the_end(box):
 def test_an_account_that_is_refused_ends_alone(box, status, reason):
     box.faults.add(provider="ibana", account="beta", times=None, action={"status": status})
     config = box.accounts_config("ibana")
-    run = faulty.sync(config)
+    run = sync(config)
     assert list(run.tap.report.failures) == ["ibana/beta"]
     assert reason in run.tap.report.failures["ibana/beta"][STREAM]
     assert rows(run) == {"acme": 25, "gamma": 25}
@@ -200,7 +198,7 @@ def test_a_secret_that_lacks_is_its_accounts_failure(box, tmp_path, given):
     beta |= {"token_file": {"token_file": str(tmp_path / "none")}, "token_env": {"token_env": "NOBODY_SETS_IT"}}.get(
         given, {"token": ""}
     )
-    run = faulty.sync(config)
+    run = sync(config)
     assert list(run.tap.report.failures) == ["ibana/beta"]
     assert token not in str(run.tap.report.failures)
     assert rows(run) == {"acme": 25, "gamma": 25}
@@ -208,10 +206,10 @@ def test_a_secret_that_lacks_is_its_accounts_failure(box, tmp_path, given):
 
 def test_the_bookmark_of_a_failed_account_stays(box):
     config = box.accounts_config("ibana")
-    first = faulty.sync(config)
+    first = sync(config)
     box.book("ibana", "beta").add()
     box.faults.add(provider="ibana", account="beta", times=None, action={"status": 403})
-    again = faulty.sync(config, first.state)
+    again = sync(config, first.state)
     assert marks(again.state)["beta"] == marks(first.state)["beta"]
 
 
@@ -225,7 +223,7 @@ def test_two_accounts_that_turn_out_to_be_one_are_told(box, tmp_path):
         path = tmp_path / account["name"]
         path.write_text(token)
         account["token_file"] = str(path)
-    run = faulty.sync({**config, "accounts_at_once": 1})
+    run = sync({**config, "accounts_at_once": 1})
     assert list(run.tap.report.failures) == ["ibana/beta"]
     assert rows(run) == {"acme": 25, "gamma": 25}
 
@@ -237,7 +235,7 @@ def test_so_many_are_read_at_the_same_time(box):
     """The third is asked when one of the first two, which take a second, is done."""
     for name in NAMES[:2]:
         box.faults.add(provider="ibana", account=name, action={"delay": 1})
-    run = faulty.sync({**box.accounts_config("ibana"), "accounts_at_once": 2})
+    run = sync({**box.accounts_config("ibana"), "accounts_at_once": 2})
     assert not run.failures
     first = {}
     for request in box.requests:
@@ -247,7 +245,7 @@ def test_so_many_are_read_at_the_same_time(box):
 
 
 def test_one_at_a_time_comes_in_the_order_of_the_settings(box):
-    run = faulty.sync({**box.accounts_config("ibana"), "accounts_at_once": 1})
+    run = sync({**box.accounts_config("ibana"), "accounts_at_once": 1})
     order = [m["record"]["source_account"] for m in run.messages if m["type"] == "RECORD"]
     assert list(dict.fromkeys(order)) == list(NAMES)
 
@@ -255,7 +253,7 @@ def test_one_at_a_time_comes_in_the_order_of_the_settings(box):
 def test_an_account_that_waits_gives_its_place_to_others(box):
     """It is told to come back after the others are done."""
     box.faults.add(provider="ibana", account="acme", action={"retry_after": 2})
-    run = faulty.sync({**box.accounts_config("ibana"), "accounts_at_once": 1})
+    run = sync({**box.accounts_config("ibana"), "accounts_at_once": 1})
     assert not run.failures
     order = [m["record"]["source_account"] for m in run.messages if m["type"] == "RECORD"]
     assert next(iter(dict.fromkeys(order))) == "beta"
@@ -267,7 +265,7 @@ def test_a_host_that_answers_nobody_is_not_waited_for_by_every_account():
     names = [f"account-{number}" for number in range(20)]
     with Sandbox(invoices=25, accounts=names) as box:
         box.faults.add(provider="ibana", times=None, action={"status": 503})
-        run = faulty.sync({**box.accounts_config("ibana"), "max_retry_seconds": 1, "accounts_at_once": 3})
+        run = sync({**box.accounts_config("ibana"), "max_retry_seconds": 1, "accounts_at_once": 3})
     assert len(run.tap.report.failures) == 20
     asked = {request.account for request in box.requests}
     assert 3 <= len(asked) <= 5
@@ -280,7 +278,7 @@ def test_a_host_that_comes_back_is_asked_again(monkeypatch):
     with Sandbox(invoices=25, accounts=names) as box:
         for name in names[:4]:
             box.faults.add(provider="ibana", account=name, times=None, action={"status": 503})
-        run = faulty.sync({**box.accounts_config("ibana"), "max_retry_seconds": 1})
+        run = sync({**box.accounts_config("ibana"), "max_retry_seconds": 1})
     assert sorted(run.tap.report.failures) == [f"ibana/{name}" for name in names[:4]]
     assert rows(run) == dict.fromkeys(names[4:], 25)
 
@@ -290,7 +288,7 @@ def test_a_host_that_comes_back_is_asked_again(monkeypatch):
 
 def test_the_log_names_who_is_not_whole_once(box, caplog):
     box.faults.add(provider="ibana", account="beta", times=None, action={"status": 403})
-    with caplog.at_level(logging.INFO), faulty.own_signals():
+    with caplog.at_level(logging.INFO), own_signals():
         assert not _run(box.accounts_config("ibana"))
     told = [record.getMessage() for record in caplog.records if "ibana/beta" in record.getMessage()]
     assert len(told) == 2, "when it ends, and in the summary"
@@ -298,7 +296,7 @@ def test_the_log_names_who_is_not_whole_once(box, caplog):
 
 
 def test_the_log_does_not_grow_with_the_accounts(box, caplog):
-    with caplog.at_level(logging.INFO), faulty.own_signals():
+    with caplog.at_level(logging.INFO), own_signals():
         assert _run(box.accounts_config())
     told = [record.getMessage() for record in caplog.records if record.name.startswith("tap-invoices")]
     assert not [
@@ -316,7 +314,7 @@ def _run(config):
 
 def test_the_ledger_says_whose_counts_they_are(box, tmp_path):
     url = tmp_path / "ledger.jsonl"
-    faulty.sync({**box.accounts_config("ibana"), "ledger_url": str(url)}, streams=[STREAM])
+    sync({**box.accounts_config("ibana"), "ledger_url": str(url)}, streams=[STREAM])
     entries = [json.loads(line) for line in url.read_text().splitlines()]
     assert sorted((entry["provider"], entry["account"]) for entry in entries) == [("ibana", name) for name in NAMES]
     assert {entry["emitted"] for entry in entries} == {25}

@@ -17,14 +17,13 @@ from tap_invoices.einvoice.reading import Outcome, read
 from tap_invoices.sandbox.einvoice import EInvoice
 from tap_invoices.sandbox.einvoice_pdf import einvoice_pdf
 from tap_invoices.sandbox.pdf import invoice_pdf
-from tests.support import run as faulty
-from tests.support.run import ACCOUNT, DOCUMENTS, ROOT, provider_of
+from tests.support.run import ACCOUNT, DOCUMENTS, PATIENCE, ROOT, environment, provider_of, settings
 
 COVAGE = "covage_invoice_documents"
 
 
 def inline(box, *providers, **more):
-    return faulty.settings(box, *providers, documents={"mode": "inline", **more})
+    return settings(box, *providers, documents={"mode": "inline", **more})
 
 
 def outcomes(book):
@@ -35,7 +34,7 @@ def test_a_document_s_row_has_the_xml_that_its_pdf_carries(box, sync, tmp_path):
     books = outcomes(box.book("covage"))
     assert {reading.outcome for reading in books.values()} == {*Outcome} - {Outcome.TOO_LARGE}
     files = {"mode": "files", "url": (tmp_path / "kept").as_uri(), "read_xml": True}
-    for config in (inline(box, "covage", read_xml=True), faulty.settings(box, "covage", documents=files)):
+    for config in (inline(box, "covage", read_xml=True), settings(box, "covage", documents=files)):
         done = sync(config, select=[COVAGE])
         assert done.failures == {}
         found = {row["invoice_number"]: row for row in done.records[COVAGE]}
@@ -124,10 +123,10 @@ def test_pypdf_is_imported_only_with_the_setting(box, tmp_path, make_catalog, re
         files[name].write_text(json.dumps(value), encoding="utf-8")
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", _MAIN.format(is_there=is_there), *(f"--{name}={path}" for name, path in files.items())],
-        env=faulty.environment(PYTHONPATH=str(ROOT)),
+        env=environment(PYTHONPATH=str(ROOT)),
         capture_output=True,
         encoding="utf-8",
-        timeout=faulty.PATIENCE,
+        timeout=PATIENCE,
         check=False,
     )
     *lines, imported = done.stderr.splitlines()

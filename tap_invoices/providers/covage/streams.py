@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.http.request import TokenRequest
+from tap_invoices.paging.base import ParsedPage
 from tap_invoices.providers.base import Provider, page_size, secret, text
 from tap_invoices.providers.covage.invoice import MAPPING
 from tap_invoices.streams.documents import DocumentStream
@@ -46,8 +47,8 @@ class Invoices(PostedListStream):
         }
 
     @override
-    def parse_page(self, body: Any) -> tuple[list[Any], int | None, str | None]:
-        return body["results"], body.get("count"), _cursor(body["next_page"])
+    def parse_page(self, body: Any) -> ParsedPage:
+        return ParsedPage(body["results"], body.get("count"), _cursor(body["next_page"]))
 
 
 class InvoiceDocuments(PostedStream, DocumentStream):

@@ -15,6 +15,7 @@ from typing_extensions import override
 from tap_invoices.errors import FatalAPIError, SignedOutError
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.http.request import TokenRequest
+from tap_invoices.paging.base import Page, ParsedPage
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, of_mapping, page_size, secret, text
 from tap_invoices.providers.exsited.invoice import MAPPING
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.http.auth import FetchToken
-    from tap_invoices.paging.base import Page
 
 _NULL = ("NULL", "", None)
 """What stands for a missing value."""
@@ -87,12 +87,13 @@ class ExsitedPages(ExsitedStream, PagedStream):
         }
 
     @override
-    def parse_page(self, body: Any) -> tuple[list[Any], int | None, str | None]:
+    def parse_page(self, body: Any) -> ParsedPage:
         _refuse_errors(body)
         listing = body[self.wrapper] if self.wrapper else body
         pagination = listing["pagination"]
         records = pagination.get("records")
-        return listing["invoices"], None if records in _NULL else records, pagination.get("next_page")
+        total = None if records in _NULL else records
+        return ParsedPage(listing["invoices"], total, pagination.get("next_page"))
 
 
 class Invoices(ExsitedPages, PagedListStream):

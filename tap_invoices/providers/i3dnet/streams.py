@@ -13,6 +13,7 @@ from typing_extensions import override
 from tap_invoices import times
 from tap_invoices.errors import GoneError, PagingError
 from tap_invoices.http.auth import HeaderAuth
+from tap_invoices.paging.base import Page, ParsedPage
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, in_header, of_mapping, page_size, secret, text
 from tap_invoices.providers.i3dnet.invoice import MAPPING
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from singer_sdk.streams.rest import HTTPRequest, PageContext
 
     from tap_invoices.http.auth import FetchToken
-    from tap_invoices.paging.base import Page
     from tap_invoices.streams.services import Row
 
 _RANGE_BY_DEFAULT = 25
@@ -93,8 +93,8 @@ class I3dnetList(I3dnetStream, PagedListStream):
         return request
 
     @override
-    def parse_page(self, body: Any) -> tuple[list[Any], None, None]:
-        return body, None, None
+    def parse_page(self, body: Any) -> ParsedPage:
+        return ParsedPage(body)
 
 
 class Invoices(I3dnetList):

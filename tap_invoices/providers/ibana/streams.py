@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.http.auth import BearerAuth
+from tap_invoices.paging.base import Page, ParsedPage
 from tap_invoices.paging.offset import PageNumberPaginator, Window
 from tap_invoices.providers.base import Provider, in_header, of_mapping, page_size, secret, text
 from tap_invoices.providers.ibana.invoice import MAPPING
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_invoices.http.auth import FetchToken
-    from tap_invoices.paging.base import Page
 
 
 class Paginator(PageNumberPaginator):
@@ -68,12 +68,12 @@ class Invoices(PagedListStream):
         return times.rfc3339(times.parse(self.since) - slack)
 
     @override
-    def parse_page(self, body: Any) -> tuple[list[Any], int | None, bool]:
+    def parse_page(self, body: Any) -> ParsedPage:
         meta = body["meta"]
         if (more := meta["hasNextPage"]) is None:
             msg = "a page that does not say whether there is another"
             raise ValueError(msg)
-        return body["data"], meta.get("itemCount"), more
+        return ParsedPage(body["data"], meta.get("itemCount"), more)
 
 
 def _sign_in(config: Mapping[str, Any], _fetch_token: FetchToken) -> BearerAuth:
