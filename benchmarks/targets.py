@@ -88,6 +88,13 @@ def _account_milliseconds(figures: Figures) -> float | None:
     return 1000 * (cpu - start) / figures.count("W7")
 
 
+def _cost_of_unified(figures: Figures) -> float | None:
+    """Return the CPU time with the streams of all providers over that without them, whole processes."""
+    if not (figures.has("W8") and figures.has("W8", "tap-raw")):
+        return None
+    return figures.median("W8", "tap", "cpu") / figures.median("W8", "tap-raw", "cpu")
+
+
 def _peak(figures: Figures, key: str) -> float:
     return figures.median(key, "tap", "peak")
 
@@ -170,4 +177,10 @@ TARGETS = (
     Target("W7: peak memory", "at most 90 MB", _most_memory("W7"), lambda value: value <= 90, " MB"),
     _accounts_at_once(4, "tap", 3.2),
     _accounts_at_once(16, "tap-at-16", 8),
+    Target(
+        "W8: CPU time with invoices and lines of all providers beside that without",
+        "at most 1.25 times",
+        _cost_of_unified,
+        lambda value: value <= 1.25,
+    ),
 )

@@ -11,6 +11,8 @@ STEP = timedelta(minutes=1)
 
 STREAMS = {"covage": 2, "exsited": 6, "i3dnet": 5, "ibana": 1, "matas": 2}
 """How many streams a provider has; each gives every invoice once."""
+DOCUMENTS = ("covage", "exsited", "i3dnet")
+"""Providers of which one of these streams is of PDFs."""
 PROVIDERS = tuple(STREAMS)
 PEERS = ("dlt", "dlt-16", "dlt-64", "airbyte-16", "airbyte-64")
 PEERS_AT_16 = ("dlt", "dlt-16", "airbyte-16")
@@ -20,7 +22,7 @@ LATE = ("tap", "tap-64", "plain", *PEERS, *BARE)
 """Where requests take time, and so many at once help."""
 AT_ONCE = ("tap", "tap-at-1", "tap-at-16")
 """The tap with four accounts at once, as it comes, with one, and with sixteen."""
-_QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), *AT_ONCE, "plain", "bare-1", "bare-16")
+_QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), *AT_ONCE, "tap-raw", "plain", "bare-1", "bare-16")
 """Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
 _QUICK_AND_LATE = (*AT_ONCE, "bare-16")
 _SMALL = 0.1
@@ -33,7 +35,8 @@ class Workload:
     Args:
         key: Its short name.
         title: Its long one.
-        kind: list (ibana), accounts (of ibana), details or documents (Exsited), or all (five providers, every stream).
+        kind: list (ibana), accounts (of ibana), details or documents (Exsited), all (five providers, every stream of
+            theirs), or unified (the same without PDFs, and the two streams that are made from them).
         count: Invoices that a provider has, or accounts.
         milliseconds: What each request takes.
         kilobytes: Of a PDF.
@@ -69,6 +72,9 @@ class Workload:
 
     def expected(self, contender: str) -> int:
         """Return how many different records a contender's output must hold."""
+        if self.kind == "unified":
+            made = len(PROVIDERS) if contender == "tap" else 0
+            return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
         if self.kind != "all":
             return self.count * self.invoices
         provider = contender.removeprefix("tap").removeprefix("-")
@@ -80,7 +86,7 @@ class Workload:
 
     def smoke(self) -> Workload:
         """Return the same for a quick look: smaller, or where requests take time, for those that have 16 at once."""
-        is_late = self.milliseconds > 0 and self.kind != "all"
+        is_late = self.milliseconds > 0 and self.kind not in {"all", "unified"}
         wanted = _QUICK_AND_LATE if is_late else _QUICK
         work = replace(self, contenders=tuple(name for name in self.contenders if name in wanted))
         return work if is_late else work.scaled(_SMALL)
@@ -117,6 +123,14 @@ WORKLOADS = (
         50,
         contenders=AT_ONCE,
         invoices=50,
+    ),
+    Workload(
+        "W8",
+        "five providers without PDFs, and invoices and lines of all; 2,000 invoices each, 20 ms a request",
+        "unified",
+        2000,
+        20,
+        contenders=("tap", "tap-raw"),
     ),
 )
 STARTS = tuple(

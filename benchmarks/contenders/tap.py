@@ -19,8 +19,11 @@ STREAMS = {
 }
 
 
+UNIFIED = ("invoices", "invoice_lines")
+
+
 def command(
-    providers: Sequence[str], connections: int, at_once: int | None = None
+    providers: Sequence[str], connections: int, at_once: int | None = None, *, is_raw: bool = False
 ) -> Callable[[Path, Workload, str, Path], list[str]]:
     """Return what makes the command line.
 
@@ -28,23 +31,27 @@ def command(
         providers: Which ones, where the workload has all.
         connections: How many, where it has one whose requests take time; elsewhere the default stays.
         at_once: How many accounts, where it has some; None leaves the default.
+        is_raw: Whether the streams of all providers are left out where the workload has them.
     """
 
     def make(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
-        wanted = providers if work.kind == "all" else [STREAMS[work.kind].partition("_")[0]]
+        wanted = providers if work.kind in {"all", "unified"} else [STREAMS[work.kind].partition("_")[0]]
         config, catalog = folder / "config.json", folder / "catalog.json"
         own: dict[str, Any] = {"documents": {"mode": "inline"}}
         if work.kind == "all":
             own = {"documents": {"mode": "files", "url": f"file://{folder}/documents"}}
-        elif work.kind != "accounts" and work.milliseconds:
+        elif work.kind not in {"accounts", "unified"} and work.milliseconds:
             own["max_connections"] = connections
         settings = _providers(wanted, work.url(root))
         if work.kind == "accounts":
             own = {} if at_once is None else {"accounts_at_once": at_once}
             settings["ibana"] = _accounts(settings["ibana"]["api_url"], work.count)
+        if work.kind == "unified":
+            for name in ("ibana", "matas"):
+                settings[name]["amounts_in"] = "units"
         config.write_text(json.dumps({**settings, **own}))
         program = [str(python.parent / "tap-invoices"), "--config", str(config)]
-        catalog.write_text(json.dumps(_catalog(program, STREAMS.get(work.kind))))
+        catalog.write_text(json.dumps(_catalog(program, _chosen(work.kind, is_raw=is_raw))))
         return [*program, "--catalog", str(catalog)]
 
     return make
@@ -69,13 +76,22 @@ def _accounts(api_url: str, count: int) -> dict[str, Any]:
     return {"api_url": api_url, "accounts": accounts}
 
 
-def _catalog(program: list[str], only: str | None) -> dict[str, Any]:
-    """Return what the tap discovers, with one stream selected, or all."""
+def _chosen(kind: str, *, is_raw: bool) -> Callable[[str], bool]:
+    """Return what tells whether a stream is selected."""
+    if kind in STREAMS:
+        return lambda name: name == STREAMS[kind]
+    if kind == "unified":
+        return lambda name: not name.endswith("_documents") and not (is_raw and name in UNIFIED)
+    return lambda name: name not in UNIFIED
+
+
+def _catalog(program: list[str], is_chosen: Callable[[str], bool]) -> dict[str, Any]:
+    """Return what the tap discovers, with some streams selected."""
     command = [*program, "--discover"]
     found = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603
     catalog: dict[str, Any] = json.loads(found.stdout)
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
             if not entry["breadcrumb"]:
-                entry["metadata"]["selected"] = only in {None, stream["tap_stream_id"]}
+                entry["metadata"]["selected"] = is_chosen(stream["tap_stream_id"])
     return catalog

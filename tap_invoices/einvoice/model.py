@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ Row = dict[str, Any]
 
 _INVOICE: Row = dict.fromkeys(INVOICE)
 _LINE: Row = dict.fromkeys(LINE)
+_CLEAN: dict[type, Callable[[Any], Any]] = {str: text, Decimal: number, int: number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def invoice(
         **columns: What the provider says, with amounts in major units and signed.
     """
     said = document.columns if document else {}
-    row = _INVOICE | {name: _clean(value) for name, value in columns.items() if value is not None}
-    row |= {name: value for name, each in said.items() if (value := _clean(each)) is not None}
+    row = _INVOICE | _cleaned(columns)
+    row |= {name: value for name, value in _cleaned(said).items() if value is not None}
     for party in ("seller_country", "buyer_country"):
         row[party] = country(row[party])
     derived = _derive(row)
@@ -65,7 +66,7 @@ def invoice(
 
 def line(**columns: Unpack[LineColumns]) -> LineColumns:
     """Return what a mapping says of a line, with blank texts as null."""
-    return {name: _clean(value) for name, value in columns.items()}  # type: ignore[return-value]
+    return _cleaned(columns)  # type: ignore[return-value]
 
 
 def invoice_lines(
@@ -87,7 +88,9 @@ def _derive(row: Row) -> list[str]:
     return []
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return text(value)
-    return number(value) if isinstance(value, (Decimal, int)) else value
+def _cleaned(columns: Mapping[str, Any]) -> Row:
+    row = {}
+    for name, value in columns.items():
+        clean = _CLEAN.get(type(value))
+        row[name] = clean(value) if clean else value
+    return row

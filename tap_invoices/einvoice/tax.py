@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from tap_invoices.einvoice.exact import Amount, Number, add, multiply, number, shift, subtract
+from tap_invoices.einvoice.exact import Amount, Number, add, multiply, number, subtract
 
 if TYPE_CHECKING:
     from tap_invoices.einvoice.columns import LineColumns, TaxEntry
 
 _CENT = Decimal("0.01")
+_PERCENT = Decimal("0.01")
 
 
 def rate(value: Number, base: Number, tax: Number) -> Amount:
@@ -20,7 +21,9 @@ def rate(value: Number, base: Number, tax: Number) -> Amount:
     if not found:
         return found
     product = multiply(found, base)
-    as_percent, as_fraction = (_is_near(shift(product, places), tax) for places in (2, 0))
+    if product is None or tax is None:
+        return None
+    as_percent, as_fraction = _is_near(multiply(product, _PERCENT), tax), _is_near(product, tax)
     if as_percent == as_fraction:
         return None
     return found if as_percent else multiply(found, 100)
@@ -74,8 +77,10 @@ def breakdown(lines: Iterable[LineColumns]) -> list[TaxEntry] | None:
         if net is None or tax is None or percent is None:
             return None
         category = line.get("tax_category")
-        entry = groups.setdefault((category, percent), tax_entry(category=category, rate=percent))
-        known = entry["base_amount"] is not None
-        entry["base_amount"] = add(entry["base_amount"], net) if known else net
-        entry["tax_amount"] = add(entry["tax_amount"], tax) if known else tax
+        if entry := groups.get((category, percent)):
+            entry["base_amount"] = add(entry["base_amount"], net)
+            entry["tax_amount"] = add(entry["tax_amount"], tax)
+        else:
+            entry = tax_entry(category=category, rate=percent, base_amount=net, tax_amount=tax)
+            groups[category, percent] = entry
     return list(groups.values()) or None

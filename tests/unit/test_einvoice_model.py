@@ -338,6 +338,8 @@ def test_tax_is_grouped_by_category_and_rate():
     for unknown in (priced(D(1), D(1)), priced(D(1), tax_rate=D(1)), priced(tax=D(1), tax_rate=D(1))):
         assert tax.breakdown([*lines, unknown]) is None
     assert tax.breakdown([]) is None
+    far_apart = [priced(D(net), D(1), tax_rate=D(20)) for net in ("1e300", "1", "5")]
+    assert [entry["base_amount"] for entry in tax.breakdown(far_apart)] == [None]  # not a sum that begins anew
 
 
 # Checks
