@@ -15,12 +15,39 @@ T = TypeVar("T")
 MEMORY = 8 * 1024 * 1024
 """Bytes that wait in memory, by the size of the responses that they came in; decoded, rows take five times as much."""
 
+SHARED = 64 * 1024 * 1024
+"""Bytes that wait in memory in all queues of a run."""
+
+LEAST = 1024 * 1024
+"""Bytes that a queue may hold whatever the others do."""
+
 _WHILE_READ = 4
 """Once somebody reads, so many times less has to wait: it only bridges the moments when the writer has nothing."""
 
 
 class AbandonedError(Exception):
     """The reader has left: nothing more is wanted."""
+
+
+class Memory:
+    """Counts what the queues of a run hold together.
+
+    Args:
+        size: Bytes for all.
+    """
+
+    def __init__(self, size: int = SHARED) -> None:
+        self._left = size
+        self._lock = threading.Lock()
+
+    def has(self, size: int) -> bool:
+        """Tell whether there is room for so many bytes."""
+        return size <= self._left
+
+    def take(self, size: int) -> None:
+        """Take so many bytes; give them back by a negative number."""
+        with self._lock:
+            self._left -= size
 
 
 class BatchQueue(Generic[T]):
@@ -33,10 +60,15 @@ class BatchQueue(Generic[T]):
         memory: Most bytes in memory; a quarter of that once somebody reads.
         overflow: Whether there is a file; without, the writer always waits.
         may_wait: Whether the writer may wait: not where the reader comes only after all is written.
+        shared: Memory that other queues have a part of; its own, unless given.
     """
 
-    def __init__(self, memory: int = MEMORY, *, overflow: bool = True, may_wait: bool = True) -> None:
+    def __init__(
+        self, memory: int = MEMORY, *, overflow: bool = True, may_wait: bool = True, shared: Memory | None = None
+    ) -> None:
         self._memory = memory
+        self._shared = shared or Memory()
+        self._least = LEAST
         self._overflow = overflow
         self._may_wait = may_wait
         self._changed = threading.Condition()
@@ -76,6 +108,7 @@ class BatchQueue(Generic[T]):
         with self._changed:
             self._abandoned = True
             self._items.clear()
+            self._hold(-self._held)
             self._drop_file()
             self._changed.notify_all()
 
@@ -92,7 +125,7 @@ class BatchQueue(Generic[T]):
                 self._changed.wait()
             if self._items:
                 item, size = self._items.popleft()
-                self._held -= size
+                self._hold(-size)
                 self._changed.notify_all()
                 return item
             if self._in_file:
@@ -105,7 +138,7 @@ class BatchQueue(Generic[T]):
         """Put an item into memory or the file; tell whether there was room."""
         if not self._is_full(size):
             self._items.append((item, size))
-            self._held += size
+            self._hold(size)
             return True
         if self._reading or not self._overflow:
             return False
@@ -120,16 +153,24 @@ class BatchQueue(Generic[T]):
         """Let the writer wait from now on, or else memory take all."""
         self._overflow = False
         if not self._may_wait:
-            self._memory = sys.maxsize
+            self._memory = self._least = sys.maxsize
             while self._in_file:
                 self._items.append((self._read(), 0))
         if not self._in_file:
             self._drop_file()
 
     def _is_full(self, size: int) -> bool:
+        if self._in_file:
+            return True
+        if not self._items and (self._reading or not self._overflow):
+            return False  # or one item too large would wait for ever
         memory = self._memory // _WHILE_READ if self._reading else self._memory
-        may_wait = self._items or (self._overflow and not self._reading)  # or one item too large would wait for ever
-        return bool(self._in_file or (may_wait and self._held + size > memory))
+        held = self._held + size
+        return held > memory or (held > self._least and not self._shared.has(size))
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self._shared.take(size)
 
     def _write(self, item: T) -> None:
         """Write an item after the last whole one: what a full disk cuts off is written over."""

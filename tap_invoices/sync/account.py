@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from typing_extensions import override
 
+from tap_invoices.concurrency.spill_queue import Memory
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.services import Services
 from tap_invoices.streams.unified import Unified
@@ -45,6 +46,9 @@ class Front:
     config: Mapping[str, Any]
     unified: Sequence[type[Unified]]
     """Each provider's streams that the tables of all providers stand for."""
+
+    memory: Memory = field(default_factory=Memory)
+    """What the rows of all accounts wait in."""
 
     def kinds(self, account: Account) -> list[tuple[InvoiceStream, type[InvoiceStream]]]:
         """Return an account's streams, each with the table that stands for it."""
@@ -99,6 +103,7 @@ class AccountTap(Tap):
         self.client = client
         self.logger = AccountLogger(logging.getLogger(self.name), account)  # what the SDK says of each tap is for DEBUG
         self._kinds = front.kinds(account)
+        self._memory = front.memory
         self._services = Services(account.name, client, self._read, writer, close)
         self._reader: AccountReader | None = None
         super().__init__(
@@ -139,7 +144,7 @@ class AccountTap(Tap):
     def _read(self, name: str) -> Generator[Batch, None, None]:
         """Return a stream's batches; the reader starts when the first stream is read, in its account's thread."""
         if self._reader is None:
-            self._reader = AccountReader(list(self.streams.values()))
+            self._reader = AccountReader(list(self.streams.values()), self._memory)
             self._reader.start()
         return self._reader.read(name)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
+from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue, Memory
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http.causes import describe
 from tap_invoices.streams.children import ChildStream
@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 
 
 class AccountReader:
-    """Reads an account's selected streams, in the order in which they are written."""
+    """Reads an account's selected streams, in the order in which they are written.
 
-    def __init__(self, streams: Sequence[InvoiceStream]) -> None:
+    Args:
+        streams: All of the account's.
+        memory: What the queues of all accounts share.
+    """
+
+    def __init__(self, streams: Sequence[InvoiceStream], memory: Memory) -> None:
         selected = [stream for stream in streams if stream.selected]
         self._lists = [s for s in streams if isinstance(s, ListStream) and not isinstance(s, Unified)]
         self._views = [s for s in selected if isinstance(s, ListStream) and isinstance(s, Unified)]
         self._children = [s for s in selected if isinstance(s, ChildStream)]
-        self._queues = {stream.name: _queue_of(stream) for stream in selected}
+        self._queues = {stream.name: _queue_of(stream, memory) for stream in selected}
         for stream in selected:
             stream.prepare()
 
@@ -96,10 +101,11 @@ class AccountReader:
         self._queues[stream.name].close(None if isinstance(error, AbandonedError) else error)
 
 
-def _queue_of(stream: InvoiceStream) -> BatchQueue[Batch]:
+def _queue_of(stream: InvoiceStream, memory: Memory) -> BatchQueue[Batch]:
     """Return where a stream's batches wait; a unified one is filled beside its source, which is written first."""
     comes_later = isinstance(stream, Unified)
-    return BatchQueue(overflow=comes_later or stream.ABORT_AT_RECORD_COUNT is None, may_wait=not comes_later)
+    overflow = comes_later or stream.ABORT_AT_RECORD_COUNT is None
+    return BatchQueue(overflow=overflow, may_wait=not comes_later, shared=memory)
 
 
 def _alike(children: Iterable[ChildStream]) -> Iterator[list[ChildStream]]:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
-from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue
+from tap_invoices.concurrency.spill_queue import LEAST, SHARED, AbandonedError, BatchQueue, Memory
 from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
@@ -172,6 +172,24 @@ def test_what_nobody_reads_yet_goes_to_a_file_beyond_the_memory():
     assert queue._in_file == 990
     assert list(queue) == list(range(1000))
     assert queue._file is None
+
+
+def test_queues_share_their_memory_and_each_may_hold_a_little():
+    memory, size = Memory(4 * LEAST), LEAST // 4
+    greedy, modest = BatchQueue(shared=memory), BatchQueue(shared=memory)
+    fill(greedy, range(40), size)
+    fill(modest, range(10), size)
+    assert (len(greedy._items), greedy._in_file) == (16, 24)
+    assert (len(modest._items), modest._in_file) == (4, 6)
+    greedy.abandon()
+    assert list(modest) == list(range(10))
+    assert memory.has(4 * LEAST)
+    assert not memory.has(4 * LEAST + 1)
+
+
+def test_a_sync_gives_its_memory_back(box, sync):
+    done = sync(box.config("ibana", "matas"), select="*")
+    assert done.tap.front.memory.has(SHARED)
 
 
 def test_a_writer_waits_for_a_reader_once_there_is_one():
