@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from tap_invoices import times
+from tap_invoices.records.selection import Deselected
 
 Record = dict[str, Any]
 Misfits = dict[str, Any]
@@ -42,7 +43,7 @@ class Conformer:
         """Top-level field that the schema does not know → in how many rows it came."""
         self.dropped: Counter[str] = Counter()
         """Field, deselected in whole or in part → how many values could not be read, and were kept nowhere."""
-        self._deselected = [_path(breadcrumb) for breadcrumb, selected in (mask or {}).items() if not selected]
+        self._deselected = [".".join(path) for path in Deselected(mask or {}).paths]
 
     def __call__(self, row: Record) -> Record:
         """Return the record for a row."""
@@ -65,12 +66,6 @@ class Conformer:
             if any(_is_within(name, other) or _is_within(other, name) for other in self._deselected):
                 del originals[path]
                 self.dropped[name] += 1
-
-
-def _path(breadcrumb: tuple[str, ...]) -> str:
-    """Return a breadcrumb as the path of a misfit has it: the names that follow each `properties`."""
-    crumbs = iter(breadcrumb)
-    return ".".join(next(crumbs, "") for crumb in crumbs if crumb == "properties")
 
 
 def _is_within(path: str, other: str) -> bool:

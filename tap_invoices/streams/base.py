@@ -17,6 +17,7 @@ from tap_invoices import times
 from tap_invoices.counts import Doubling
 from tap_invoices.records.conform import Conformer, Record
 from tap_invoices.records.decimals import with_text
+from tap_invoices.records.selection import Deselected
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.outcome import EndingStream
@@ -72,7 +73,12 @@ class InvoiceStream(EndingStream, ABC):
         if self.has_text_amounts:
             record = with_text(record, self.schema)
         record[SOURCE_ACCOUNT] = self.services.account  # a field of that name is unknown, and kept as all unknown ones
-        return record
+        return self.deselected.removed_from(record)
+
+    @cached_property
+    def deselected(self) -> Deselected:
+        """What of its records is not selected."""
+        return Deselected(self.mask)
 
     @property
     def emits_records_as_they_are(self) -> bool:

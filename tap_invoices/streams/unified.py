@@ -146,8 +146,9 @@ class Unified(InvoiceStream, ABC):
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:
-        is_text = self.has_text_amounts and not isinstance(row, VerbatimRow)
-        return with_text(row, self.schema) if is_text else row
+        if isinstance(row, VerbatimRow):
+            return row
+        return self.deselected.removed_from(with_text(row, self.schema) if self.has_text_amounts else row)
 
     @override
     def _log_misfits(self) -> None:

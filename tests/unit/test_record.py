@@ -349,6 +349,30 @@ def test_what_is_deselected_leaves_no_original_at_any_depth(row, kept):
     assert conformer.dropped.total() == ("secret" in json.dumps(row))
 
 
+@pytest.mark.parametrize(
+    ("stream", "path"),
+    [
+        ("matas_invoice_details", ["lines", "description"]),
+        ("ibana_invoices", ["lineItems", "title"]),
+        ("invoices", ["tax_breakdown", "rate"]),
+    ],
+)
+def test_a_field_that_is_deselected_in_an_arrays_objects_goes_out_in_none(box, sync, make_catalog, stream, path):
+    config, (array, field) = box.config("exsited", "ibana", "matas"), path
+    catalog = make_catalog(config, [stream])
+    [entry] = (entry for entry in catalog["streams"] if entry["stream"] == stream)
+    crumbs = ["properties", array, "items", "properties", field]
+    entry["metadata"].append({"breadcrumb": crumbs, "metadata": {"selected": False}})
+
+    def parts(**selection):
+        records = sync(config, **selection).records[stream]
+        return {str(record.get("id")): part for record in records for part in record[array] or ()}
+
+    whole = parts(select=[stream])
+    assert [part.pop(field) for part in whole.values()]
+    assert parts(catalog=catalog) == whole
+
+
 def test_a_deselected_field_whose_type_changes_is_not_in_the_messages(box, sync, make_catalog, caplog):
     key = list(box.book("matas").invoices)[3]
     book = box.book("matas")
