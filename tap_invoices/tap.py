@@ -18,7 +18,7 @@ from tap_invoices.cli.probe import Probe
 from tap_invoices.config import accounts, settings, validation, values
 from tap_invoices.config import catalog as catalogs
 from tap_invoices.config.environment import Environment, Variables
-from tap_invoices.config.state import read_state
+from tap_invoices.config.state import read_state, refuse_removals
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
 from tap_invoices.streams.binding import bind
@@ -105,7 +105,13 @@ class TapInvoices(CommandLineTap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(read_state(state, (stream for stream in _STREAMS if stream.provider), self._unified))
+        own = [stream for stream in _STREAMS if stream.provider]
+        read = read_state(state, own, self._unified)
+        if self.config.get("emit_activate_version_messages"):
+            on = {entry.provider.name for entry in self._entries}
+            named = {f"{entry.provider.name}/{entry.name}" for entry in self._entries}
+            refuse_removals(read, (stream for stream in own if stream.provider in on), named)
+        super().load_state(read)
 
     @override
     def setup_mapper(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -48,6 +48,30 @@ def read_state(
         msg = "State not understood"
         raise ConfigValidationError(msg, errors=errors)
     return dict(state)
+
+
+def refuse_removals(state: Mapping[str, Any], streams: Iterable[type[InvoiceStream]], accounts: Container[str]) -> None:
+    """Refuse a state of other accounts, whose rows a target would remove with those that are gone.
+
+    Args:
+        state: As `read_state` returns it.
+        streams: The streams that are read.
+        accounts: The accounts that the settings name, as ``PROVIDER/NAME``.
+
+    Raises:
+        ConfigValidationError: If it holds one for a stream.
+    """
+    providers = {str(stream.name): stream.provider for stream in streams}  # type: ignore[misc]
+    errors = [
+        "`emit_activate_version_messages` would let the target remove the rows of another account, "
+        f"for the state of `{stream}` holds `{name}` too: leave it out"
+        for stream, provider in providers.items()
+        for name in state.get("bookmarks", {}).get(stream, {}).get("accounts", ())
+        if f"{provider}/{name}" not in accounts
+    ]
+    if errors:
+        msg = "State holds other accounts"
+        raise ConfigValidationError(msg, errors=errors)
 
 
 def _unwrapped(state: Any) -> Any:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_invoices import times
-from tap_invoices.config import account_rules, rules, shape
+from tap_invoices.config import account_rules, map_rules, rules, shape
 from tap_invoices.config.accounts import is_read
 from tap_invoices.config.entries import Entry, read
 from tap_invoices.streams.documents import MAX_BYTES
+from tap_invoices.streams.unified import TABLES
 
 if TYPE_CHECKING:
     from tap_invoices.config.rules import Told
@@ -76,6 +77,8 @@ def _rules(
     yield from account_rules.faults(config, providers, entries, told)
     yield from rules.texts("documents.", config.get("documents") or {})
     yield from _documents(config.get("documents") or {})
+    streams = [stream for provider in providers for stream in provider.streams]
+    yield from map_rules.keys(config.get("stream_maps") or {}, (*streams, *TABLES))
     if config.get("batch_config") and (config.get("stream_maps") or config.get("flattening_enabled")):
         yield (
             "batch_config",

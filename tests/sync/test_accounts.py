@@ -152,6 +152,20 @@ def test_a_bookmark_of_before_accounts_is_refused_by_name(box):
     assert STREAM in line
 
 
+def test_removal_of_rows_is_refused_where_the_state_holds_another_account(box):
+    state = {"bookmarks": {STREAM: {"version": 2, "accounts": {"default": {}, "acme": {}}}}}
+    config = {**box.config("ibana"), "emit_activate_version_messages": True}
+    with pytest.raises(ConfigValidationError) as refused:
+        TapInvoices(config=config, state=state)
+    [line] = refused.value.errors
+    assert line.startswith("`emit_activate_version_messages`")
+    assert f"`{STREAM}` holds `acme`" in line
+    assert not box.requests
+    del state["bookmarks"][STREAM]["accounts"]["acme"]
+    state["bookmarks"]["i3dnet_invoices"] = {"version": 2, "accounts": {"acme": {}}}  # which is not read
+    TapInvoices(config=config, state=state)
+
+
 def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
     tell_every_state(monkeypatch)
     stream = "i3dnet_invoice_details"  # whose bookmark moves on the way

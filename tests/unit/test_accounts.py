@@ -324,6 +324,35 @@ def test_activate_version_is_refused_with_accounts_from_a_file(tmp_path):
     assert "`emit_activate_version_messages`" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "lacking"),
+    [
+        ("ibana_invoices", {"__key_properties__": ["id"]}, "`source_account`, and rows of `ibana_invoices`"),
+        ("own", {"__source__": "ibana_invoices", "__key_properties__": ["id"]}, "`source_account`, and rows of `iba"),
+        ("ibana_*", {"__key_properties__": ["id"]}, "`source_account`, and rows of `ibana_invoices`"),
+        ("invoices", {"__key_properties__": ["id"]}, "`provider` and `source_account`, and rows of `invoices`"),
+        ("invoice_lines", {"__key_properties__": ["source_account"]}, "`provider`, and rows of `invoice_lines`"),
+    ],
+)
+def test_a_map_whose_key_does_not_tell_accounts_apart_is_refused_by_name(name, given, lacking):
+    [line] = faults({**ibana(ACME), "stream_maps": {name: given}})
+    assert line.startswith(f"`stream_maps.{name}.__key_properties__` lacks {lacking}")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("ibana_invoices", {"__key_properties__": ["source_account", "number"]}),
+        ("ibana_invoices", {"__key_properties__": []}),
+        ("ibana_invoices", {"double": "2 * id"}),
+        ("ibana_invoices", None),
+        ("invoices", {"__key_properties__": ["id", "source_account", "provider"]}),
+    ],
+)
+def test_a_map_that_keeps_accounts_apart_is_taken(name, given):
+    assert faults({**ibana(ACME), "stream_maps": {name: given}}) == []
+
+
 def test_of_a_thousand_faults_the_first_twenty_are_told():
     lines = faults(ibana(*({"name": f"a{number}", "tokn": "x"} for number in range(1000))))
     assert (len(lines), lines[-1]) == (21, "and 980 more faults in the settings")
