@@ -7,6 +7,7 @@ from typing import Any
 
 from tap_invoices.airbyte.messages import SourceError
 from tap_invoices.airbyte.spec import DRAFT_07
+from tap_invoices.streams.schemas import SOURCE_ACCOUNT
 
 Json = dict[str, Any]
 
@@ -48,10 +49,11 @@ def sync_modes(configured: Any) -> dict[str, str]:
     """Return the sync mode of each stream of a configured catalog.
 
     Raises:
-        SourceError: If it is not one.
+        SourceError: If it is not one, or one from before the tap knew accounts.
     """
     try:
         modes = {entry["stream"]["name"]: entry["sync_mode"] for entry in configured["streams"]}
+        outdated = [entry["stream"]["name"] for entry in configured["streams"] if _is_outdated(entry)]
     except (KeyError, TypeError):
         msg = "the catalog is not a configured catalog of Airbyte's"
         raise SourceError(msg) from None
@@ -59,7 +61,16 @@ def sync_modes(configured: Any) -> dict[str, str]:
         if mode not in {"full_refresh", "incremental"}:
             msg = f"the stream `{name}` cannot be synced in the mode {mode!r}: choose full_refresh or incremental"
             raise SourceError(msg)
+    if outdated:
+        msg = f"the key of {', '.join(outdated)} does not tell accounts apart: refresh the connection's schema"
+        raise SourceError(msg)
     return modes
+
+
+def _is_outdated(entry: Json) -> bool:
+    """Tell whether a destination would take rows of different accounts for the same."""
+    key = entry.get("primary_key") or entry["stream"].get("source_defined_primary_key")
+    return bool(key) and [SOURCE_ACCOUNT] not in key
 
 
 def select(catalog: Json, modes: Mapping[str, str]) -> Json:

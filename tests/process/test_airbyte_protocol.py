@@ -339,6 +339,20 @@ def test_a_stream_that_is_not_there(source, box):
     assert "matas_invoices" in error["message"]
 
 
+@pytest.mark.parametrize("whose", ["the user's", "the source's"])
+def test_a_catalog_whose_key_does_not_tell_accounts_apart(source, box, whose):
+    catalog = configured(["ibana_invoices"])
+    [entry] = catalog["streams"]
+    of, name = (entry, "primary_key") if whose == "the user's" else (entry["stream"], "source_defined_primary_key")
+    of[name] = [["id"]]
+    (error,) = source("read", code=1, config=settings(box, "ibana"), catalog=catalog).errors
+    assert error["failure_type"] == "config_error"
+    assert "ibana_invoices" in error["message"]
+    assert "refresh" in error["message"]
+    of[name] = [["source_account"], ["id"]]
+    assert source("read", config=settings(box, "ibana"), catalog=catalog).records["ibana_invoices"]
+
+
 def test_files_that_are_none(source, box):
     config, catalog = settings(box, "ibana"), configured(["ibana_invoices"])
     for files in (
