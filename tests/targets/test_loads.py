@@ -30,8 +30,8 @@ def target(tmp_path, code):
 def test_a_target_that_fails_or_loses_rows_is_told_and_has_its_line(tmp_path, capsys, code, told):
     line, is_well = loads.tried(target(tmp_path, code), tmp_path / "t0")
     assert not is_well
-    assert line == "| target-of-the-test | | | | | fails |"
-    assert f"target-of-the-test: {told}" in capsys.readouterr().err
+    assert line == "| target-of-the-test | fails |  | fails |  |  |"
+    assert f"target-of-the-test, text: {told}" in capsys.readouterr().err
 
 
 def test_the_table_is_replaced_and_the_page_around_it_stays():
