@@ -11,7 +11,7 @@ from tap_invoices.config import settings
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import ChildStream
-from tap_invoices.streams.schemas import SCHEMAS
+from tap_invoices.streams.schemas import SCHEMAS, full_key
 from tap_invoices.streams.unified import TABLES
 from tap_invoices.tap import TapInvoices
 
@@ -78,7 +78,7 @@ def streams(provider: str | None = None) -> str:
         (
             f"[`{name_of(stream)}`]({'' if provider else f'providers/{each.name}.md'}#{name_of(stream)})",
             code(endpoint_of(stream)),
-            ", ".join(code(key) for key in stream.primary_keys),
+            ", ".join(code(key) for key in full_key(stream)),
             f"INCREMENTAL on {code(stream.replication_key)}" if stream.replication_key else "FULL_TABLE",
             "yes" if stream.selected_by_default else "no",
         )
@@ -86,7 +86,7 @@ def streams(provider: str | None = None) -> str:
         for stream in streams_of(each)
     ]
     for each in () if provider else TABLES:
-        name, key = name_of(each), ", ".join(code(part) for part in each.primary_keys)
+        name, key = name_of(each), ", ".join(code(part) for part in full_key(each))
         rows.append(
             (
                 f"[`{name}`](unified.md)",
