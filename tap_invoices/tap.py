@@ -108,9 +108,7 @@ class TapInvoices(CommandLineTap):
         own = [stream for stream in _STREAMS if stream.provider]
         read = read_state(state, own, self._unified)
         if self.config.get("emit_activate_version_messages"):
-            on = {entry.provider.name for entry in self._entries}
-            named = {f"{entry.provider.name}/{entry.name}" for entry in self._entries}
-            refuse_removals(read, (stream for stream in own if stream.provider in on), named)
+            refuse_removals(read, own, {entry.provider.name: entry.name for entry in self._entries})
         super().load_state(read)
 
     @override

@@ -94,7 +94,7 @@ def refuse_partial_batches(streams: Iterable[InvoiceStream]) -> None:
     Raises:
         ConfigValidationError: If a field of a stream is deselected.
     """
-    if names := ", ".join(stream.name for stream in streams if not all(stream.mask.values())):
+    if names := ", ".join(stream.name for stream in streams if stream.deselected.paths):
         msg = f"`batch_config` writes all fields, and some are deselected in {names}: select them, or take it out"
         raise ConfigValidationError(msg, errors=[msg])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -50,13 +50,15 @@ def read_state(
     return dict(state)
 
 
-def refuse_removals(state: Mapping[str, Any], streams: Iterable[type[InvoiceStream]], accounts: Container[str]) -> None:
+def refuse_removals(
+    state: Mapping[str, Any], streams: Iterable[type[InvoiceStream]], accounts: Mapping[str, str]
+) -> None:
     """Refuse a state of other accounts, whose rows a target would remove with those that are gone.
 
     Args:
         state: As `read_state` returns it.
-        streams: The streams that are read.
-        accounts: The accounts that the settings name, as ``PROVIDER/NAME``.
+        streams: All providers' own streams.
+        accounts: Provider → its account, of which there is one where rows may be removed.
 
     Raises:
         ConfigValidationError: If it holds one for a stream.
@@ -67,7 +69,7 @@ def refuse_removals(state: Mapping[str, Any], streams: Iterable[type[InvoiceStre
         f"for the state of `{stream}` holds `{name}` too: leave it out"
         for stream, provider in providers.items()
         for name in state.get("bookmarks", {}).get(stream, {}).get("accounts", ())
-        if f"{provider}/{name}" not in accounts
+        if provider in accounts and name != accounts[provider]
     ]
     if errors:
         msg = "State holds other accounts"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tap_invoices import times
-from tap_invoices.records.selection import Deselected
+
+if TYPE_CHECKING:
+    from tap_invoices.records.selection import Deselected
 
 Record = dict[str, Any]
 Misfits = dict[str, Any]
@@ -32,10 +34,10 @@ class Conformer:
 
     Args:
         schema: The stream's JSON schema.
-        mask: Breadcrumb of a field → whether it is selected; of a field that is not, no original is kept.
+        deselected: Fields of which no original is kept.
     """
 
-    def __init__(self, schema: dict[str, Any], mask: Mapping[tuple[str, ...], bool] | None = None) -> None:
+    def __init__(self, schema: dict[str, Any], deselected: Deselected | None = None) -> None:
         self._readers = _readers({name: s for name, s in schema["properties"].items() if name != ADDITIONAL})
         self.misfits: Counter[str] = Counter()
         """Field, without array indexes → how many values could not be read."""
@@ -43,7 +45,7 @@ class Conformer:
         """Top-level field that the schema does not know → in how many rows it came."""
         self.dropped: Counter[str] = Counter()
         """Field, deselected in whole or in part → how many values could not be read, and were kept nowhere."""
-        self._deselected = [".".join(path) for path in Deselected(mask or {}).paths]
+        self._deselected = [".".join(path) for path in deselected.paths] if deselected else []
 
     def __call__(self, row: Record) -> Record:
         """Return the record for a row."""

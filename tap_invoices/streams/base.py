@@ -58,7 +58,7 @@ class InvoiceStream(EndingStream, ABC):
     @cached_property
     def conformer(self) -> Conformer:
         """Fits rows to the schema, amounts to numbers."""
-        return Conformer(own_schema(self.name), self.mask)
+        return Conformer(own_schema(self.name), self.deselected)
 
     @cached_property
     def has_text_amounts(self) -> bool:
@@ -86,7 +86,7 @@ class InvoiceStream(EndingStream, ABC):
         maps = self.stream_maps
         plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform and not maps[0].flattening_enabled
         plain = plain and not self.has_text_amounts and not self.config.get("batch_config")
-        return plain and all(self.mask.values())
+        return plain and not self.deselected.paths
 
     @override
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterable[Context | None]:

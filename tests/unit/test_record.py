@@ -16,6 +16,7 @@ from singer_sdk.singerlib.messages import RecordMessage
 from tap_invoices.errors import BodyError
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode, to_utf8
+from tap_invoices.records.selection import Deselected
 from tap_invoices.streams import maps
 from tap_invoices.streams.writer import BufferedWriter
 from tests.sync.test_every_stream import FORMATS
@@ -341,7 +342,7 @@ def test_what_is_deselected_leaves_no_original_at_any_depth(row, kept):
                 "additional_properties": {"type": ["object", "null"]},
             }
         },
-        DESELECTED,
+        Deselected(DESELECTED),
     )
     record = conformer(row)
     assert record["additional_properties"] == kept
