@@ -180,7 +180,7 @@ def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
             for account in NAMES:
                 told = bookmark_in(message["value"], stream, account).get("replication_key_value", "")
                 assert told[:19] <= seen.get(account, "")[:19]
-    assert states > len(NAMES)
+    assert states >= len(NAMES)  # one at least for each, whose rows may have gone out together
     assert run.messages[-1]["type"] == "STATE"
 
 
