@@ -33,11 +33,15 @@ def main() -> int:
     works = [*(start for start in STARTS if start.kind in kinds), *chosen]
     if options.smoke:
         works = [work.smoke() for work in works]
+    if options.beside:
+        envs.check_out(options.beside)
+        works = [work.beside_earlier() for work in works]
     pythons = {name: envs.prepare(CONTENDERS[name].environment) for work in works for name in work.contenders}
     runs: list[dict[str, Any]] = []
     with _server() as root:
         environments = {CONTENDERS[name].environment for work in works for name in work.contenders}
         about = {"ceiling": ceiling.show(root, {work.key: work for work in WORKLOADS}), **report.about(environments)}
+        about["earlier"] = options.beside
         for number in range(1 if options.smoke else options.rounds):
             for work in works:
                 runs += [
@@ -52,6 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="times that each contender does each workload")
     parser.add_argument("--only", default="", metavar="W1,W3", help="workloads, by the start of their names")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of invoices, for a quick look")
+    parser.add_argument("--beside", metavar="REVISION", help="an earlier revision of the tap that does W1 to W6 too")
     smoke = "all workloads, small, one round, without the peers: under three minutes"
     parser.add_argument("--smoke", action="store_true", help=smoke)
     return parser.parse_args()

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LOCKS = Path(__file__).parent / "requirements"
 ENVIRONMENTS = Path(__file__).parent / ".envs"
+CHECKOUTS = {"tap": ROOT, "earlier": ENVIRONMENTS / "earlier.checkout"}
+"""Where the code of an environment's tap is."""
 
 
 def locks(name: str) -> list[Path]:
-    """Return the locks of an environment; the tap's own are the project's."""
-    if name == "tap":
-        return [ROOT / "requirements" / "tap.txt", ROOT / "requirements" / "build.txt"]
+    """Return the locks of an environment; a tap's own are its project's."""
+    if name in CHECKOUTS:
+        return [CHECKOUTS[name] / "requirements" / f"{lock}.txt" for lock in ("tap", "build")]
     return [LOCKS / f"{name}.txt"]
 
 
@@ -33,10 +37,19 @@ def prepare(name: str) -> Path:
     venv.create(folder, clear=True, symlinks=True)
     for lock in locks(name):
         _install(python, "--require-hashes", "--no-deps", "-r", str(lock))
-    if name == "tap":
-        _install(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    if name in CHECKOUTS:
+        _install(python, "--no-deps", "--no-build-isolation", "--editable", str(CHECKOUTS[name]))
     made.write_text(stamp)
     return python
+
+
+def check_out(revision: str) -> None:
+    """Lay out an earlier revision of the project, for the environment of that name."""
+    shutil.rmtree(CHECKOUTS["earlier"], ignore_errors=True)
+    command = ["git", "-C", str(ROOT), "archive", revision]
+    archive = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(CHECKOUTS["earlier"], filter="data")
 
 
 def _python(name: str) -> Path:

@@ -12,10 +12,11 @@ from benchmarks import chart, envs
 from benchmarks.contenders import CONTENDERS
 from benchmarks.figures import Figures
 from benchmarks.targets import TARGETS
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import EARLIER, WORKLOADS, Workload
 
 _PACKAGES = {
     "tap": ("tap-invoices", "singer-sdk", "msgspec", "requests", "urllib3"),
+    "earlier": ("tap-invoices", "singer-sdk", "msgspec", "requests", "urllib3"),
     "sdk": ("singer-sdk",),
     "dlt": ("dlt",),
     "airbyte": ("airbyte-cdk",),
@@ -52,8 +53,9 @@ def write(runs: list[dict[str, Any]], told: dict[str, Any], folder: Path) -> str
 
 
 def _opening(told: dict[str, Any]) -> str:
+    titles = {"earlier": f"earlier ({told['earlier']})"}
     versions = "\n".join(
-        f"- {name}: {', '.join(f'{package} {version}' for package, version in packages.items())}"
+        f"- {titles.get(name, name)}: {', '.join(f'{package} {version}' for package, version in packages.items())}"
         for name, packages in told["versions"].items()
     )
     return f"""# Results
@@ -93,7 +95,7 @@ def _ceiling(ceiling: dict[str, float]) -> str:
 def _workload(figures: Figures, work: Workload) -> str:
     count = figures.count(work.key)
     scaled = f" (here {count:,})" if count != work.count else ""
-    rows = [_row(figures, work, name) for name in work.contenders if figures.has(work.key, name)]
+    rows = [_row(figures, work, name) for name in (*work.contenders, EARLIER) if figures.has(work.key, name)]
     head = ("", "seconds", "start-up", "work", "records/s of work", "CPU s", "peak MB", "seconds, of the tap's")
     rounds = f"Rounds: {figures.rounds(work.key)}."
     return f"## {work.key}: {work.title}{scaled}\n\n{rounds}\n\n" + _table(head, rows)

@@ -22,6 +22,8 @@ LATE = ("tap", "tap-64", "plain", *PEERS, *BARE)
 """Where requests take time, and so many at once help."""
 AT_ONCE = ("tap", "tap-at-1", "tap-at-16")
 """The tap with four accounts at once, as it comes, with one, and with sixteen."""
+EARLIER = "tap-earlier"
+"""The tap as it was at another revision."""
 _QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), *AT_ONCE, "tap-raw", "plain", "bare-1", "bare-16")
 """Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
 _QUICK_AND_LATE = (*AT_ONCE, "bare-16")
@@ -77,12 +79,16 @@ class Workload:
             return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
         if self.kind != "all":
             return self.count * self.invoices
-        provider = contender.removeprefix("tap").removeprefix("-")
-        return self.count * (STREAMS[provider] if provider else sum(STREAMS.values()))
+        return self.count * STREAMS.get(contender.removeprefix("tap-"), sum(STREAMS.values()))
 
     def scaled(self, factor: float) -> Workload:
         """Return the same with fewer invoices, or accounts."""
         return replace(self, count=max(1, round(self.count * factor)))
+
+    def beside_earlier(self) -> Workload:
+        """Return the same with the earlier tap beside the tap, where that knows the work."""
+        is_known = self.kind in {"list", "details", "documents", "all"}
+        return replace(self, contenders=(*self.contenders, EARLIER)) if is_known else self
 
     def smoke(self) -> Workload:
         """Return the same for a quick look: smaller, or where requests take time, for those that have 16 at once."""

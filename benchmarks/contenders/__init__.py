@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.contenders import tap
-from benchmarks.workloads import PROVIDERS, Workload
+from benchmarks.workloads import EARLIER, PROVIDERS, Workload
 
 HERE = Path(__file__).parent
 
@@ -44,6 +44,7 @@ def _bare(threads: int, library: str) -> Callable[[Path, Workload, str, Path], l
 
 CONTENDERS = {
     "tap": Contender("tap-invoices", "tap", tap.command(PROVIDERS, 16)),
+    EARLIER: Contender("tap-invoices, earlier", "earlier", tap.command(PROVIDERS, 16)),
     "tap-64": Contender("tap-invoices, 64 connections", "tap", tap.command(PROVIDERS, 64)),
     **{
         f"tap-at-{number}": Contender(f"tap-invoices, {number} accounts at once", "tap", tap.command([], 16, number))
