@@ -36,7 +36,7 @@ class Mutant:
     tests: str
 
 
-ACCOUNTS = "tests/sync/test_accounts.py"
+SIDE_BY_SIDE = "tests/sync/test_accounts.py"
 PAGING = "tests/unit/test_paging.py"
 FAULTS = "tests/sync/test_faults.py"
 MOVING = "tests/sync/test_moving.py tests/process/test_crash.py"
@@ -184,9 +184,9 @@ MUTANTS = (
     Mutant("only the first shrink is read again", "paging/passes.py", "if self.paginator.moved and not is_same:", "if self.paginator.moved and not self._earlier:", COVAGE),
     Mutant("two readings that differ prove a list without a total", "paging/passes.py", "is_same if total is None else bool(self._earlier)", "bool(self._earlier)", COVAGE),
     Mutant("batches are told before their file", "streams/base.py", "if self.services.writer.is_state_due() and not self._waits_for_files:", "if self.services.writer.is_state_due():", CRASH),
-    Mutant("bookmarks go before their lines", "sync/output.py", "            for line in lines:\n", "            for line in lines[:-1]:\n", ACCOUNTS),
-    Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", ACCOUNTS),
-    Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", ACCOUNTS),
+    Mutant("bookmarks go before their lines", "sync/output.py", "            for line in lines:\n", "            for line in lines[:-1]:\n", SIDE_BY_SIDE),
+    Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", SIDE_BY_SIDE),
+    Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", SIDE_BY_SIDE),
     Mutant("a write that was cut short is not gone on with", "streams/writer.py", "rest = rest[binary.write(rest) :]", "rest = binary.write(rest) and None", CRASH),
     Mutant("any number of 404 is believed", "streams/failures.py", "return row if len(row) >= ALIKE else []", "return []", FOLLOWING),
     Mutant("a success does not end a row of 404", "streams/failures.py", "self._failures.clear()\n        self._gone.clear()", "self._failures.clear()", FOLLOWING),
