@@ -9,13 +9,15 @@ import logging
 import re
 import sys
 from copy import deepcopy
+from random import Random
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.sync.output import AccountWriter
 from tap_invoices.tap import TapInvoices
-from tests.support.run import STREAMS, bookmark_in, catalog, own_signals, sync, tell_every_state
+from tests.support.run import STREAMS, bookmark_in, catalog, own_signals, shuffle_dates, sync, tell_every_state
 
 NAMES = ("acme", "beta", "gamma")
 STREAM = "ibana_invoices"
@@ -182,6 +184,28 @@ def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
                 assert told[:19] <= seen.get(account, "")[:19]
     assert states >= len(NAMES)  # one at least for each, whose rows may have gone out together
     assert run.messages[-1]["type"] == "STATE"
+
+
+def test_every_state_of_several_accounts_is_one_to_go_on_from(monkeypatch):
+    """Each comes with rows that are handed over in one step with the bookmarks that they bear out."""
+    dice, streams = Random(7), ["i3dnet_invoices", "i3dnet_invoice_details"]
+    tell_every_state(monkeypatch)
+    monkeypatch.setattr(AccountWriter, "is_state_due", lambda _: False)
+    with Sandbox(invoices=6, accounts=NAMES) as box:
+        for name in NAMES:
+            shuffle_dates(box.book("i3dnet", name), "i3dnet", dice)
+        config = box.accounts_config("i3dnet")
+        whole = sync(config, streams=streams)
+        states = [at for at, message in enumerate(whole.messages) if message["type"] == "STATE"]
+        for at in states:
+            rest = sync(config, whole.messages[at]["value"], streams=streams)
+            assert keys_of(whole.messages[:at]) | keys_of(rest.messages) == keys_of(whole.messages)
+    assert len(states) >= len(NAMES)
+
+
+def keys_of(messages):
+    rows = [(message["stream"], message["record"]) for message in messages if message["type"] == "RECORD"]
+    return {(stream, row["source_account"], row["id"]) for stream, row in rows}
 
 
 def test_a_state_is_told_seldom_and_at_the_end(box):
