@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import io
 import json
+import logging
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tap_invoices.http.account import Account
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.streams import bookmark as states
 from tap_invoices.streams.base import InvoiceStream
@@ -276,6 +278,74 @@ def test_a_signal_while_the_pipe_is_full_tears_no_line(tmp_path, monkeypatch, un
         stdout.close()
         assert tap.wait() == 143
     assert [json.loads(line)["type"] for line in lines][-1] == "STATE"
+
+
+def test_a_signal_with_many_accounts_and_a_slow_reader_tears_no_line_and_tells_a_state(tmp_path):
+    streams = ["ibana_invoices", "covage_invoices", "matas_invoices", "i3dnet_invoices"]
+    with Sandbox(invoices=60, accounts=TWENTY[:5]) as box:
+        config = spread(box, [stream.partition("_")[0] for stream in streams], random.Random(1))
+        tap = Tap(tmp_path, {**config, "accounts_at_once": 5}, streams=streams)
+
+        def read_slowly(line):
+            time.sleep(len(tap.lines[-1]) / 400_000)
+            if line == 300:
+                tap.process.terminate()
+
+        tap.on_line = read_slowly
+        assert tap.wait() == 143, tap.log
+        assert all(line.endswith(b"\n") for line in tap.lines)
+        assert tap.lines[-1].startswith(STATE)
+        target, source = Target(), Target()
+        target.take(tap.lines)
+        assert any(target.state["bookmarks"].values())
+        source.take(sync(config, streams=streams).lines)
+        assert sum(map(len, target.rows.values())) < sum(map(len, source.rows.values()))
+        target.take(sync(config, target.state, streams=streams).lines)
+        assert_same_keys(target, source, seed=1)
+
+
+class Slow(io.BytesIO):
+    """Takes the first line when the tap has been stopped, or after half a second."""
+
+    def write(self, data):
+        end = time.monotonic() + 0.5
+        while not self.tell() and self.output._ended is None and time.monotonic() < end:
+            time.sleep(0.01)
+        return super().write(data)
+
+
+def test_who_stops_the_tap_goes_before_those_who_wait_for_their_turn_to_write(monkeypatch):
+    stdout = SimpleNamespace(buffer=Slow(), flush=lambda: None)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    stdout.buffer.output = out = output.Output(BufferedWriter(), {"bookmarks": {}})
+    accounts = [Account("ibana", f"account-{number}", {}) for number in range(5)]
+    line = b'{"type":"RECORD"}\n'
+
+    def take(account):
+        with contextlib.suppress(SystemExit):
+            out.take(account, [line], {})
+
+    threads = [threading.Thread(target=take, args=(account,)) for account in accounts]
+    for thread in threads:
+        thread.start()
+        until(out._lock.locked)
+    with pytest.raises(SystemExit, match="143"):
+        out.stop(signal.SIGTERM, logging.getLogger())
+    assert stdout.buffer.getvalue() == line + b'{"type":"STATE","value":{"bookmarks":{}}}\n'
+    out._lock.release()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
+def test_a_signal_while_the_reader_takes_nothing_ends_it_without_a_state(tmp_path):
+    with Sandbox(invoices=400) as box:
+        tap = Tap(tmp_path, settings(box, "ibana"), streams=["ibana_invoices"], reads=False)
+        until(lambda: in_pipe(tap.process.stdout) >= 60_000)
+        tap.process.terminate()
+        assert tap.wait(SOON) == 143
+        with tap.process.stdout as stdout:
+            assert not [line for line in stdout if line.startswith(STATE)]
+    assert "the last lines did not get away, nor did a state" in tap.log
 
 
 def test_a_write_that_is_cut_short_is_gone_on_with(monkeypatch):
