@@ -228,6 +228,34 @@ def test_an_account_that_is_refused_ends_alone(box, status, reason):
     assert set(marks(run.state)) == {"acme", "gamma"}
 
 
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [("list", "`ibana.accounts` (beta)"), ("file", "`ibana.accounts_url` (beta)"), ("shared", "`ibana` (beta)")],
+)
+def test_an_account_that_is_refused_is_told_where_its_credentials_stand(box, tmp_path, form, place):
+    box.faults.add(provider="ibana", account="beta", times=None, action={"status": 401})
+    config = box.accounts_config("ibana")
+    accounts = config["ibana"]["accounts"]
+    if form == "file":
+        config["ibana"] = {"api_url": config["ibana"]["api_url"], "accounts_url": str(tmp_path / "accounts.jsonl")}
+        (tmp_path / "accounts.jsonl").write_text("\n".join(map(json.dumps, accounts)))
+    elif form == "shared":
+        for account in accounts:
+            (tmp_path / account["name"]).write_text(account.pop("token"))
+        config["ibana"]["token_file"] = f"{tmp_path}/{{name}}"
+    run = sync(config)
+    assert f"does not accept the credentials in {place}" in run.tap.report.failures["ibana/beta"][STREAM]
+
+
+def test_accounts_that_fail_for_one_reason_are_told_together(box, caplog):
+    box.faults.add(provider="ibana", times=None, action={"status": 401})
+    with caplog.at_level(logging.INFO), own_signals():
+        assert not _run({**box.accounts_config("ibana"), "accounts_at_once": 1})
+    told = caplog.messages[-1]
+    assert "ibana/acme, ibana/beta, ibana/gamma: 401" in told
+    assert told.endswith("does not accept the credentials in `ibana.accounts`")
+
+
 @pytest.mark.parametrize("given", ["token_file", "token_env", "empty"])
 def test_a_secret_that_lacks_is_its_accounts_failure(box, tmp_path, given):
     config = box.accounts_config("ibana")
