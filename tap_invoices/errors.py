@@ -49,7 +49,7 @@ __all__ = [
 
 _CHECK_OR_WAIT = "check {urls}, or try again later"
 _CHECK_PROXY = "check HTTPS_PROXY and NO_PROXY in the environment"
-_CHECK_CREDENTIALS = "{title} does not accept the credentials in `{name}`"
+_CHECK_CREDENTIALS = "{title} does not accept the credentials in {credentials}"
 
 
 @unique
@@ -67,16 +67,16 @@ class Cause(Enum):
     REFUSED = "{phrase}", ""
     CONTESTED = (
         "{title} refuses tokens that it has just given: somebody else signs in with the same credentials",
-        "give the tap credentials of its own in `{name}`, for each sign-in ends the token before",
+        "give the tap credentials of its own in {credentials}, for each sign-in ends the token before",
     )
     # An answer to a sign-in
     SIGN_IN_MAY_PASS = "{status} at sign-in", "try again later"
     NO_SIGN_IN = "{title} has no sign-in at this address ({status})", "check the URLs in `{name}`"
     SIGN_IN_REDIRECTS = (
         "{title} answers the sign-in with a redirect ({status}), which is never followed",
-        "check the URLs and the credentials in `{name}`",
+        "check the URLs in `{name}`, and the credentials in {credentials}",
     )
-    SIGN_IN_REFUSED = "{title} refuses the sign-in ({status})", "check the credentials in `{name}`"
+    SIGN_IN_REFUSED = "{title} refuses the sign-in ({status})", "check the credentials in {credentials}"
     # A body
     BODY = "the body is not what it claims to be", "check {urls}, for something else may answer there"
     UNPACKED = "the body cannot be decompressed", _CHECK_OR_WAIT

@@ -20,8 +20,7 @@ def explain(error: Exception, url: str, portal: Portal, config: Mapping[str, Any
     cause = cause_of(told)
     if isinstance(told, FatalAPIError) or cause is None or not cause.cure:
         return describe(told)
-    names = {"urls": _settings_of(url, portal, config), "name": portal.name, "title": portal.title}
-    return f"{describe(told)}: {cause.cure.format(**names)}"
+    return f"{describe(told)}: {cause.cure.format(**portal.names, urls=_settings_of(url, portal, config))}"
 
 
 def _settings_of(url: str, portal: Portal, config: Mapping[str, Any]) -> str:

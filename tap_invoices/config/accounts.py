@@ -38,6 +38,7 @@ def account_of(entry: Entry, config: Mapping[str, Any], variables: Variables) ->
         {name: value for name, value in settings.items() if name not in forms},
         {setting.name: references.reader(entry, setting, variables) for setting in secrets},
         credentials(provider),
+        entry.place_of(forms),
     )
 
 

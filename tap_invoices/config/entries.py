@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _Paths = list[tuple[str, Mapping[str, Any]]]
 """Where each account stands, and what is said of it there."""
+_NUMBER = re.compile(r"(\[\d+\]|:\d+)$")
 _OWN = ("accounts", "accounts_url", "account")
 """Settings of a provider's object that are no account's."""
 
@@ -59,6 +61,13 @@ class Entry:
         """Its settings over those of the provider's object: a secret in any form replaces all forms below."""
         own = {name: value for name, value in self.given.items() if name not in ("name", "enabled")}
         return {**values.without_replaced(self.provider, self.shared, own), **own}
+
+    def place_of(self, settings: Collection[str]) -> str:
+        """Return in which list or object some of its settings stand, and for which account, as messages tell it."""
+        if self.is_only:
+            return f"`{self.path}`"
+        is_shared = self.given.keys().isdisjoint(settings)
+        return f"`{self.provider.name if is_shared else _NUMBER.sub('', self.path)}` ({self.name})"
 
     def path_of(self, setting: str) -> str:
         """Return where one of its settings stands, or should."""

@@ -19,6 +19,7 @@ class Account:
         config: Its settings, over the provider's, over the top level's, over the defaults; no secret is among them.
         secrets: Setting → what reads its value when the account starts.
         credentials: Settings that together tell one customer's account from another's.
+        place: Where in the settings its secrets stand, as messages tell it.
     """
 
     provider: str
@@ -26,6 +27,7 @@ class Account:
     config: Mapping[str, Any]
     secrets: Mapping[str, Callable[[], str]] = field(default_factory=dict, repr=False)
     credentials: tuple[str, ...] = ()
+    place: str = ""
 
     def __str__(self) -> str:
         """Return the name by which the settings, the state and the log know it."""

@@ -31,12 +31,20 @@ class Portal:
         title: Its name among people.
         permission: What a 403 usually means, in the provider's own words.
         redirect_is_sign_in: Whether it answers wrong credentials with a redirect to a sign-in page.
+        credentials: Where in the settings an account's credentials stand, as messages tell it.
     """
 
     name: str
     title: str
     permission: str
     redirect_is_sign_in: bool = False
+    credentials: str = ""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What fills in the texts of a cause."""
+        credentials = self.credentials or f"`{self.name}`"
+        return {"name": self.name, "title": self.title, "permission": self.permission, "credentials": credentials}
 
     def is_signed_out(self, response: Response) -> bool:
         """Tell whether an answer says that the token is not good (any more)."""
@@ -46,7 +54,7 @@ class Portal:
     def tell(self, cause: Cause, status: int | None = None) -> str:
         """Say what went wrong and what helps, in the names of the portal."""
         phrase = "" if status is None else _phrase(status)
-        return cause.tell(name=self.name, title=self.title, permission=self.permission, status=status, phrase=phrase)
+        return cause.tell(**self.names, status=status, phrase=phrase)
 
 
 def judge(response: Response, portal: Portal, path: str) -> None:

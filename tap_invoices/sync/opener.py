@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ class Opener:
         config = account.settings()
         self._identities.claim(account, config)
         portal, sign_in = self._portals[account.provider]
+        portal = replace(portal, credentials=account.place)
         logger = self._report.logger_of(account)
         tap = AccountTap(
             account,

@@ -97,6 +97,7 @@ class Output:
             logger.warning("Stopped by %s; what was emitted is in the state", name)
             sys.exit(128 + signum)
 
+        self._ended = self._ended or SystemExit(128 + signum)  # so that none of those who wait for a turn writes before
         if self._lock.acquire(timeout=_PATIENCE):  # and nobody gets it back: nothing may be written any more
             leave()
         elif self._holder == threading.get_ident():

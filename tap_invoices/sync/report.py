@@ -146,7 +146,8 @@ class Report:
         """Yield each reason with the accounts that have it, so many in all."""
         by_reason: defaultdict[str, list[str]] = defaultdict(list)
         for account, failures in list(self.failures.items())[:_TOLD]:
-            by_reason[next(iter(failures.values()))].append(account)
+            name = account.partition("/")[2]
+            by_reason[next(iter(failures.values())).replace(f" ({name})", "")].append(account)
         for reason, names in by_reason.items():
             yield f"{', '.join(names)}: {reason}"
         if len(self.failures) > _TOLD:

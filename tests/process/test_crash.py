@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import io
 import json
+import logging
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tap_invoices.http.account import Account
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.streams import bookmark as states
 from tap_invoices.streams.base import InvoiceStream
@@ -42,6 +44,7 @@ from tests.support.run import (
     own_signals,
     process,
     settings,
+    shuffle_dates,
     sync,
     tell_every_state,
     until,
@@ -61,6 +64,7 @@ SELECTED = (
     "i3dnet_invoice_documents",
 )
 PDF_END = b"%%EOF\n"
+STATE = b'{"type":"STATE"'
 COUNT = 20
 
 
@@ -107,68 +111,104 @@ class Tap:
         return b"".join(self.errors).decode()
 
 
-def whole_lines(lines):
-    """Return what a target can read: all but a last line that was cut off."""
-    return [line for line in lines if line.endswith(b"\n")]
+def acknowledged(lines):
+    """Return what a target has for good of these lines: what came before the last whole STATE."""
+    whole = [number for number, line in enumerate(lines, 1) if line.startswith(STATE) and line.endswith(b"\n")]
+    return lines[: whole[-1]] if whole else []
 
 
 # kill -9
 
 
 def run_and_kill(box, start, target, die, requests):
-    """Run the tap and kill it at a random request, or at a random line of its output; tell whether it was in time."""
+    """Run the tap and kill it at a random request, or with its target at a random line; tell whether it was in time."""
     tap = start(target.state)
     kill = tap.process.kill
-    requests = die.choice([requests, requests // 3, requests // 10])
+    requests, line = die.choice([requests, requests // 3, requests // 10]), None
     if die.random() < 0.5:
         at = len(box.requests) + die.randint(1, requests)
         box.on_request(lambda _: kill() if len(box.requests) == at else None)
     else:
-        at = die.randint(1, requests * 2)
-        tap.on_line = lambda number: kill() if number == at else None
+        line = die.randint(1, requests * 2)
+        tap.on_line = lambda number: kill() if number == line else None
     code = tap.wait()
-    target.take(whole_lines(tap.lines))
     assert code in {0, -signal.SIGKILL}, tap.log
+    target.take(acknowledged(tap.lines[:line]) if code else tap.lines)
     return code != 0
 
 
-def survive(tmp_path, seed, points):
-    """Kill the tap at so many points, in syncs that go on from one another; then let it finish."""
+def survive(tmp_path, seed, points, *, accounts=(), streams=SELECTED, count=COUNT):  # noqa: PLR0913
+    """Kill the tap at so many points, in syncs that go on from one another; then let it finish.
+
+    It tells a state with all that it writes, and no target has more than what came before the last.
+    """
     die, left = random.Random(seed), points
     while left:
-        with Sandbox(invoices=COUNT, latency=0.001) as box:
+        with Sandbox(invoices=count, accounts=accounts, latency=0.001) as box:
             box.now = NOW
             folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
-            documents = {"mode": "files", "url": (folder / "pdf").as_uri()}
-            config = settings(box, documents=documents)
-            start = partial(Tap, folder / "tap", config)
+            config = spread(box, sorted({stream.partition("_")[0] for stream in streams}), random.Random(seed))
+            config["documents"] = {"mode": "files", "url": (folder / "pdf").as_uri()}
+            process = partial(forked.Process, first="tests.support.many_states")
+            start = partial(Tap, folder / "tap", config, streams=streams, start=process)
             source = Target()
-            source.take(sync(config, streams=SELECTED).lines)
+            source.take(sync(config, streams=streams).lines)
             requests = len(box.requests)
             box.clear()
             target, in_a_row = Target(), min(left, 6)
-            while in_a_row and run_and_kill(box, start, target, die, requests):
-                left, in_a_row = left - 1, in_a_row - 1
+            left -= in_a_row
+            while in_a_row:
+                if run_and_kill(box, start, target, die, requests):
+                    in_a_row -= 1
+                else:  # it was through before, and begins anew
+                    assert_same_keys(target, source, seed)
+                    target = Target()
             last = start(target.state)
             assert last.wait() == 0, last.log
             target.take(last.lines)
-            for stream in SELECTED:
-                assert target.rows[stream].keys() == source.rows[stream].keys(), f"{stream}, seed {seed}"
-            files = list((folder / "pdf" / "i3dnet_invoice_documents" / "default").glob("*.pdf"))
-            assert len(files) == COUNT
+            assert_same_keys(target, source, seed)
+            documents = [stream for stream in streams if stream.endswith("_documents")]
+            files = list((folder / "pdf").rglob("*.pdf"))
+            assert len(files) == count * len(documents) * max(1, len(accounts))
             assert all(file.read_bytes().endswith(PDF_END) for file in files), "half a file under its last name"
+
+
+def assert_same_keys(target, source, seed):
+    for stream, rows in source.rows.items():
+        assert target.rows[stream].keys() == rows.keys(), f"{stream}, seed {seed}"
+
+
+def spread(box, providers, die):
+    """Return the settings for a sandbox's accounts, whose invoices are dated over years: few are in a lookback."""
+    for provider in providers:
+        for account in box.accounts or ("default",):
+            shuffle_dates(box.book(provider, account), provider, die)
+    return box.accounts_config(*providers) if box.accounts else box.config(*providers)
 
 
 def test_after_kill_9_the_union_of_the_runs_is_whole(tmp_path):
     survive(tmp_path, seed=4, points=6)
 
 
+TWENTY = tuple(f"account-{number}" for number in range(20))
+OF_TWENTY = ("ibana_invoices", "i3dnet_invoice_details")
+
+
+def test_after_kill_9_each_of_twenty_accounts_is_whole(tmp_path):
+    survive(tmp_path, seed=2958, points=3, accounts=TWENTY, streams=OF_TWENTY, count=5)
+
+
 @pytest.mark.slow
-def test_after_kill_9_the_union_of_the_runs_is_whole_at_length(tmp_path):
+@pytest.mark.parametrize(
+    ("points", "of"),
+    [(200, {}), (100, {"accounts": TWENTY, "streams": (*OF_TWENTY, "i3dnet_invoice_documents"), "count": 5})],
+    ids=["one account", "twenty"],
+)
+def test_after_kill_9_the_union_of_the_runs_is_whole_at_length(tmp_path, points, of):
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # noqa: T201
-    survive(tmp_path, seed, points=200)
+    survive(tmp_path, seed, points, **of)
 
 
 # Signals and pipes
@@ -238,6 +278,74 @@ def test_a_signal_while_the_pipe_is_full_tears_no_line(tmp_path, monkeypatch, un
         stdout.close()
         assert tap.wait() == 143
     assert [json.loads(line)["type"] for line in lines][-1] == "STATE"
+
+
+def test_a_signal_with_many_accounts_and_a_slow_reader_tears_no_line_and_tells_a_state(tmp_path):
+    streams = ["ibana_invoices", "covage_invoices", "matas_invoices", "i3dnet_invoices"]
+    with Sandbox(invoices=60, accounts=TWENTY[:5]) as box:
+        config = spread(box, [stream.partition("_")[0] for stream in streams], random.Random(1))
+        tap = Tap(tmp_path, {**config, "accounts_at_once": 5}, streams=streams)
+
+        def read_slowly(line):
+            time.sleep(len(tap.lines[-1]) / 400_000)
+            if line == 300:
+                tap.process.terminate()
+
+        tap.on_line = read_slowly
+        assert tap.wait() == 143, tap.log
+        assert all(line.endswith(b"\n") for line in tap.lines)
+        assert tap.lines[-1].startswith(STATE)
+        target, source = Target(), Target()
+        target.take(tap.lines)
+        assert any(target.state["bookmarks"].values())
+        source.take(sync(config, streams=streams).lines)
+        assert sum(map(len, target.rows.values())) < sum(map(len, source.rows.values()))
+        target.take(sync(config, target.state, streams=streams).lines)
+        assert_same_keys(target, source, seed=1)
+
+
+class Slow(io.BytesIO):
+    """Takes the first line when the tap has been stopped, or after half a second."""
+
+    def write(self, data):
+        end = time.monotonic() + 0.5
+        while not self.tell() and self.output._ended is None and time.monotonic() < end:
+            time.sleep(0.01)
+        return super().write(data)
+
+
+def test_who_stops_the_tap_goes_before_those_who_wait_for_their_turn_to_write(monkeypatch):
+    stdout = SimpleNamespace(buffer=Slow(), flush=lambda: None)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    stdout.buffer.output = out = output.Output(BufferedWriter(), {"bookmarks": {}})
+    accounts = [Account("ibana", f"account-{number}", {}) for number in range(5)]
+    line = b'{"type":"RECORD"}\n'
+
+    def take(account):
+        with contextlib.suppress(SystemExit):
+            out.take(account, [line], {})
+
+    threads = [threading.Thread(target=take, args=(account,)) for account in accounts]
+    for thread in threads:
+        thread.start()
+        until(out._lock.locked)
+    with pytest.raises(SystemExit, match="143"):
+        out.stop(signal.SIGTERM, logging.getLogger())
+    assert stdout.buffer.getvalue() == line + b'{"type":"STATE","value":{"bookmarks":{}}}\n'
+    out._lock.release()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
+def test_a_signal_while_the_reader_takes_nothing_ends_it_without_a_state(tmp_path):
+    with Sandbox(invoices=400) as box:
+        tap = Tap(tmp_path, settings(box, "ibana"), streams=["ibana_invoices"], reads=False)
+        until(lambda: in_pipe(tap.process.stdout) >= 60_000)
+        tap.process.terminate()
+        assert tap.wait(SOON) == 143
+        with tap.process.stdout as stdout:
+            assert not [line for line in stdout if line.startswith(STATE)]
+    assert "the last lines did not get away, nor did a state" in tap.log
 
 
 def test_a_write_that_is_cut_short_is_gone_on_with(monkeypatch):

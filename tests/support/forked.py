@@ -26,9 +26,14 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class Process:
-    """What ``subprocess.Popen`` would be of a tap's command line."""
+    """What ``subprocess.Popen`` would be of a tap's command line.
 
-    def __init__(self, command, *, cwd=None, env=None, stdout=None, stderr=None, process_group=None):  # noqa: PLR0913
+    With ``first``, the process imports the module of that name before all else.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self, command, *, cwd=None, env=None, stdout=None, stderr=None, process_group=None, first=None
+    ):
         assert command[: len(COMMAND)] == COMMAND, command
         self.args, self.returncode = command, None
         self.stdout, out = _outlet(stdout, 1)
@@ -38,6 +43,7 @@ class Process:
             "folder": os.fspath(cwd or Path.cwd()),
             "environment": dict(os.environ if env is None else env),
             "group": process_group,
+            "first": first,
         }
         self._server = socket.socket(socket.AF_UNIX)
         self._server.connect(_server())
@@ -203,6 +209,8 @@ def _become(given, outlets):
     os.environ.update(given["environment"])
     os.chdir(given["folder"])
     sys.argv = ["tap_invoices", *given["arguments"]]
+    if given["first"]:
+        import_module(given["first"])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from tap_invoices.tap import TapInvoices
@@ -258,11 +258,15 @@ def _join(names, before):
             assert not thread.is_alive(), f"{thread.name} does not end"
 
 
+@lru_cache(maxsize=4)
+def _discovered(config):
+    with own_signals(), contextlib.redirect_stdout(io.StringIO()):
+        return json.dumps(TapInvoices(config=json.loads(config)).catalog_dict)
+
+
 def catalog(config, streams):
     """Return a catalog that selects the named streams."""
-    with own_signals(), contextlib.redirect_stdout(io.StringIO()):
-        tap = TapInvoices(config=deepcopy(config))
-        found = deepcopy(tap.catalog_dict)
+    found = json.loads(_discovered(json.dumps(config, default=str)))
     for entry in found["streams"]:
         for part in entry["metadata"]:
             if not part["breadcrumb"]:

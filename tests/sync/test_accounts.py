@@ -9,13 +9,15 @@ import logging
 import re
 import sys
 from copy import deepcopy
+from random import Random
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.sync.output import AccountWriter
 from tap_invoices.tap import TapInvoices
-from tests.support.run import STREAMS, bookmark_in, catalog, own_signals, sync, tell_every_state
+from tests.support.run import STREAMS, bookmark_in, catalog, own_signals, shuffle_dates, sync, tell_every_state
 
 NAMES = ("acme", "beta", "gamma")
 STREAM = "ibana_invoices"
@@ -184,6 +186,28 @@ def test_no_state_is_ahead_of_any_accounts_rows(box, monkeypatch):
     assert run.messages[-1]["type"] == "STATE"
 
 
+def test_every_state_of_several_accounts_is_one_to_go_on_from(monkeypatch):
+    """Each comes with rows that are handed over in one step with the bookmarks that they bear out."""
+    dice, streams = Random(7), ["i3dnet_invoices", "i3dnet_invoice_details"]
+    tell_every_state(monkeypatch)
+    monkeypatch.setattr(AccountWriter, "is_state_due", lambda _: False)
+    with Sandbox(invoices=6, accounts=NAMES) as box:
+        for name in NAMES:
+            shuffle_dates(box.book("i3dnet", name), "i3dnet", dice)
+        config = box.accounts_config("i3dnet")
+        whole = sync(config, streams=streams)
+        states = [at for at, message in enumerate(whole.messages) if message["type"] == "STATE"]
+        for at in states:
+            rest = sync(config, whole.messages[at]["value"], streams=streams)
+            assert keys_of(whole.messages[:at]) | keys_of(rest.messages) == keys_of(whole.messages)
+    assert len(states) >= len(NAMES)
+
+
+def keys_of(messages):
+    rows = [(message["stream"], message["record"]) for message in messages if message["type"] == "RECORD"]
+    return {(stream, row["source_account"], row["id"]) for stream, row in rows}
+
+
 def test_a_state_is_told_seldom_and_at_the_end(box):
     run = sync(box.accounts_config("ibana"))
     assert [message["type"] for message in run.messages].count("STATE") == 1
@@ -202,6 +226,34 @@ def test_an_account_that_is_refused_ends_alone(box, status, reason):
     assert reason in run.tap.report.failures["ibana/beta"][STREAM]
     assert rows(run) == {"acme": 25, "gamma": 25}
     assert set(marks(run.state)) == {"acme", "gamma"}
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [("list", "`ibana.accounts` (beta)"), ("file", "`ibana.accounts_url` (beta)"), ("shared", "`ibana` (beta)")],
+)
+def test_an_account_that_is_refused_is_told_where_its_credentials_stand(box, tmp_path, form, place):
+    box.faults.add(provider="ibana", account="beta", times=None, action={"status": 401})
+    config = box.accounts_config("ibana")
+    accounts = config["ibana"]["accounts"]
+    if form == "file":
+        config["ibana"] = {"api_url": config["ibana"]["api_url"], "accounts_url": str(tmp_path / "accounts.jsonl")}
+        (tmp_path / "accounts.jsonl").write_text("\n".join(map(json.dumps, accounts)))
+    elif form == "shared":
+        for account in accounts:
+            (tmp_path / account["name"]).write_text(account.pop("token"))
+        config["ibana"]["token_file"] = f"{tmp_path}/{{name}}"
+    run = sync(config)
+    assert f"does not accept the credentials in {place}" in run.tap.report.failures["ibana/beta"][STREAM]
+
+
+def test_accounts_that_fail_for_one_reason_are_told_together(box, caplog):
+    box.faults.add(provider="ibana", times=None, action={"status": 401})
+    with caplog.at_level(logging.INFO), own_signals():
+        assert not _run({**box.accounts_config("ibana"), "accounts_at_once": 1})
+    told = caplog.messages[-1]
+    assert "ibana/acme, ibana/beta, ibana/gamma: 401" in told
+    assert told.endswith("does not accept the credentials in `ibana.accounts`")
 
 
 @pytest.mark.parametrize("given", ["token_file", "token_env", "empty"])

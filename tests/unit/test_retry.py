@@ -232,5 +232,5 @@ def test_the_words_for_errors_are_for_people():
 @pytest.mark.parametrize("cause", Cause)
 def test_each_cause_is_told_in_full(cause):
     """Its words and its cure name nothing that nobody fills in."""
-    names = ("urls", "name", "title", "permission", "status", "phrase", "reason")
+    names = ("urls", "name", "title", "permission", "credentials", "status", "phrase", "reason")
     assert "{" not in cause.tell(**dict.fromkeys(names, "a word"))
