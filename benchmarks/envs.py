@@ -16,9 +16,9 @@ ENVIRONMENTS = Path(__file__).parent / ".envs"
 
 
 def locks(name: str) -> list[Path]:
-    """Return the locks of an environment; the tap's own are the project's."""
+    """Return the locks of an environment; the tap's own are the project's, and its extra for XML in PDFs."""
     if name == "tap":
-        return [ROOT / "requirements" / "tap.txt", ROOT / "requirements" / "build.txt"]
+        return [ROOT / "requirements" / "tap.txt", ROOT / "requirements" / "build.txt", LOCKS / "einvoice.txt"]
     return [LOCKS / f"{name}.txt"]
 
 

@@ -24,7 +24,7 @@ AT_ONCE = ("tap", "tap-at-1", "tap-at-16")
 """The tap with four accounts at once, as it comes, with one, and with sixteen."""
 _QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), *AT_ONCE, "tap-raw", "plain", "bare-1", "bare-16")
 """Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
-_QUICK_AND_LATE = (*AT_ONCE, "bare-16")
+_QUICK_AND_LATE = (*AT_ONCE, "tap-unread", "bare-16")
 _SMALL = 0.1
 
 
@@ -36,7 +36,8 @@ class Workload:
         key: Its short name.
         title: Its long one.
         kind: list (ibana), accounts (of ibana), details or documents (Exsited), all (five providers, every stream of
-            theirs), or unified (the same without PDFs, and the two streams that are made from them).
+            theirs), unified (the same without PDFs, and the two streams that are made from them), or embedded (the
+            PDFs of Covage, and the same two streams, of what the XML in those PDFs says).
         count: Invoices that a provider has, or accounts.
         milliseconds: What each request takes.
         kilobytes: Of a PDF.
@@ -75,6 +76,8 @@ class Workload:
         if self.kind == "unified":
             made = len(PROVIDERS) if contender == "tap" else 0
             return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
+        if self.kind == "embedded":
+            return self.count * (3 if contender == "tap" else 2)
         if self.kind != "all":
             return self.count * self.invoices
         provider = contender.removeprefix("tap").removeprefix("-")
@@ -131,6 +134,15 @@ WORKLOADS = (
         2000,
         20,
         contenders=("tap", "tap-raw"),
+    ),
+    Workload(
+        "W9",
+        "300 Covage PDFs of 100 KB with XML, invoices and lines, 50 ms a request",
+        "embedded",
+        300,
+        50,
+        100,
+        ("tap", "tap-unread"),
     ),
 )
 STARTS = tuple(
