@@ -163,7 +163,7 @@ lock: $(VENV)/.created
 	$(compile) requirements/postgres.in --output-file requirements/postgres.txt
 	$(compile) requirements/einvoice.in --output-file requirements/einvoice.txt
 	$(compile) requirements/airbyte.in --override requirements/airbyte-overrides.txt --output-file requirements/airbyte.txt
-	for name in server bare sdk dlt; do \
+	for name in einvoice server bare sdk dlt; do \
 	  $(compile) benchmarks/requirements/$$name.in --output-file benchmarks/requirements/$$name.txt || exit 1; done
 	$(compile) benchmarks/requirements/airbyte.in --override benchmarks/requirements/airbyte-overrides.txt \
 	  --output-file benchmarks/requirements/airbyte.txt

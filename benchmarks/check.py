@@ -47,8 +47,8 @@ class Distinct:
 
 def in_files(kind: str, folder: Path) -> int:
     """Return how many invoices the files hold that a contender has written."""
-    if kind in {"accounts", "all", "unified"}:
-        return _in_messages(folder / "out.jsonl")
+    if kind in {"accounts", "all", "unified", "embedded"}:
+        return _in_messages(folder / "out.jsonl", has_lines=kind == "embedded")
     distinct = Distinct(kind)
     for line in _lines(folder):
         distinct.see(line)
@@ -62,9 +62,9 @@ def _lines(folder: Path) -> Iterator[bytes]:
                 yield from file
 
 
-def _in_messages(path: Path) -> int:
-    """Return how many different records Singer messages hold, over all streams but that of lines: how many lines there
-    are, the workload does not say.
+def _in_messages(path: Path, *, has_lines: bool) -> int:
+    """Return how many different records Singer messages hold, over all streams; that of lines counts where the workload
+    says how many there are.
     """
     keys: dict[str, list[str]] = {}
     seen = set()
@@ -73,7 +73,7 @@ def _in_messages(path: Path) -> int:
             message = json.loads(line)
             if message["type"] == "SCHEMA":
                 keys[message["stream"]] = message["key_properties"]
-            elif message["type"] == "RECORD" and message["stream"] != "invoice_lines":
+            elif message["type"] == "RECORD" and (has_lines or message["stream"] != "invoice_lines"):
                 stream, record = message["stream"], message["record"]
                 seen.add((stream, *(record[key] for key in keys[stream])))
     return len(seen)

@@ -20,9 +20,10 @@ CHECKOUTS = {"tap": ROOT, "earlier": ENVIRONMENTS / "earlier.checkout"}
 
 
 def locks(name: str) -> list[Path]:
-    """Return the locks of an environment; a tap's own are its project's."""
+    """Return the locks of an environment; a tap's own are its project's, and today's has the extra for XML in PDFs."""
     if name in CHECKOUTS:
-        return [CHECKOUTS[name] / "requirements" / f"{lock}.txt" for lock in ("tap", "build")]
+        own = [CHECKOUTS[name] / "requirements" / f"{lock}.txt" for lock in ("tap", "build")]
+        return [*own, LOCKS / "einvoice.txt"] if name == "tap" else own
     return [LOCKS / f"{name}.txt"]
 
 

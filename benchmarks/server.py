@@ -13,17 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache, partial
-from random import Random
 from urllib.parse import parse_qsl
 
 import uvloop
 
 from benchmarks import invoices
+from benchmarks.invoices import pdfs
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)")
 _RANGE = re.compile(rb"(?i)\r\nranged-data: *start=([0-9]+),results=([0-9]+)")
-_NOISE = Random(1).randbytes(1 << 20)  # noqa: S311
-"""What PDFs are filled with: nothing to compress."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,12 @@ def i3dnet_range(call: Call) -> bytes:
 def pdf(call: Call) -> bytes:
     """A PDF in name, of the size that the URL asks for."""
     title = b"%%PDF-1.4\n%% %b\n" % call.key.encode()
-    return title + _NOISE[: call.kilobytes * 1000 - len(title) - 6] + b"\n%%EOF"
+    return title + pdfs.NOISE[: call.kilobytes * 1000 - len(title) - 6] + b"\n%%EOF"
+
+
+def pdf_with_xml(call: Call) -> bytes:
+    """A PDF that carries its invoice."""
+    return pdfs.with_xml(call.key, call.kilobytes)
 
 
 def token(_call: Call) -> bytes:
@@ -125,7 +128,7 @@ _ROUTES: tuple[tuple[str, Handler], ...] = (
     (f"exsited/api/v2/invoices/{_KEY}/pdf", pdf),
     ("covage/auth/realms/covage/protocol/openid-connect/token", token),
     ("covage/api/v1/invoice/", covage_page),
-    (f"covage/api/v1/invoice/{_KEY}/download/", pdf),
+    (f"covage/api/v1/invoice/{_KEY}/download/", pdf_with_xml),
     ("matas/invoices", lambda call: b"[%b]" % invoices.MATAS.some(range(call.count))),
     (f"matas/invoice/{_KEY}", lambda call: invoices.MATAS_WHOLE.one(call.index)),
     ("i3dnet/v3/account/invoice", i3dnet_range),
@@ -156,7 +159,7 @@ def _answer(head: bytes) -> tuple[bytes, float]:
     except (LookupError, ValueError):
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 0.0
     body = handler(Call(count, kilobytes, key, dict(parse_qsl(query)), head))
-    kind = b"application/pdf" if handler is pdf else b"application/json"
+    kind = b"application/pdf" if handler in {pdf, pdf_with_xml} else b"application/json"
     return _head(int(time.time()), kind) + b"%d\r\n\r\n%b" % (len(body), body), seconds
 
 

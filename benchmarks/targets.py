@@ -108,6 +108,13 @@ def _cost_of_unified(figures: Figures) -> float | None:
     return figures.median("W8", "tap", "cpu") / figures.median("W8", "tap-raw", "cpu")
 
 
+def _cost_of_xml(figures: Figures) -> float | None:
+    """Return the seconds with the XML in PDFs read over those without, whole processes."""
+    if not (figures.has("W9") and figures.has("W9", "tap-unread")):
+        return None
+    return figures.seconds("W9", "tap") / figures.seconds("W9", "tap-unread")
+
+
 def _peak(figures: Figures, key: str) -> float:
     return figures.median(key, "tap", "peak")
 
@@ -207,6 +214,12 @@ TARGETS = (
         "at most 1.25 times",
         _cost_of_unified,
         lambda value: value <= 1.25,
+    ),
+    Target(
+        "W9: seconds with the XML in PDFs read beside those without",
+        "at most 1.1 times",
+        _cost_of_xml,
+        lambda v: v <= 1.1,
     ),
     *(_beside_earlier(key) for key in ("W1", "W2", "W3", "W4", "W5")),
     _beside_earlier("W6-1M", "peak"),

@@ -26,7 +26,7 @@ EARLIER = "tap-earlier"
 """The tap as it was at another revision."""
 _QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), *AT_ONCE, "tap-raw", "plain", "bare-1", "bare-16")
 """Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
-_QUICK_AND_LATE = (*AT_ONCE, "bare-16")
+_QUICK_AND_LATE = (*AT_ONCE, "tap-unread", "bare-16")
 _SMALL = 0.1
 
 
@@ -38,7 +38,8 @@ class Workload:
         key: Its short name.
         title: Its long one.
         kind: list (ibana), accounts (of ibana), details or documents (Exsited), all (five providers, every stream of
-            theirs), or unified (the same without PDFs, and the two streams that are made from them).
+            theirs), unified (the same without PDFs, and the two streams that are made from them), or embedded (the
+            PDFs of Covage, and the same two streams, of what the XML in those PDFs says).
         count: Invoices that a provider has, or accounts.
         milliseconds: What each request takes.
         kilobytes: Of a PDF.
@@ -77,6 +78,8 @@ class Workload:
         if self.kind == "unified":
             made = len(PROVIDERS) if contender == "tap" else 0
             return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
+        if self.kind == "embedded":
+            return self.count * (3 if contender == "tap" else 2)
         if self.kind != "all":
             return self.count * self.invoices
         return self.count * STREAMS.get(contender.removeprefix("tap-"), sum(STREAMS.values()))
@@ -137,6 +140,15 @@ WORKLOADS = (
         2000,
         20,
         contenders=("tap", "tap-raw"),
+    ),
+    Workload(
+        "W9",
+        "300 Covage PDFs of 100 KB with XML, invoices and lines, 50 ms a request",
+        "embedded",
+        300,
+        50,
+        100,
+        ("tap", "tap-unread"),
     ),
 )
 STARTS = tuple(

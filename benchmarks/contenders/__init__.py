@@ -51,6 +51,7 @@ CONTENDERS = {
         for number in (1, 16)
     },
     "tap-raw": Contender("tap-invoices, providers' streams alone", "tap", tap.command(PROVIDERS, 16, is_raw=True)),
+    "tap-unread": Contender("tap-invoices, XML not read", "tap", tap.command(PROVIDERS, 16, reads_xml=False)),
     **{f"tap-{name}": Contender(f"tap-invoices, {name} alone", "tap", tap.command([name], 16)) for name in PROVIDERS},
     "plain": Contender("plain SDK tap", "sdk", _script("plain.py", 1)),
     "dlt": Contender("dlt rest_api, default", "dlt", _script("dlt_rest.py", 0)),

@@ -16,6 +16,7 @@ STREAMS = {
     "accounts": "ibana_invoices",
     "details": "exsited_invoice_details",
     "documents": "exsited_invoice_documents",
+    "embedded": "covage_invoice_documents",
 }
 
 
@@ -23,7 +24,12 @@ UNIFIED = ("invoices", "invoice_lines")
 
 
 def command(
-    providers: Sequence[str], connections: int, at_once: int | None = None, *, is_raw: bool = False
+    providers: Sequence[str],
+    connections: int,
+    at_once: int | None = None,
+    *,
+    is_raw: bool = False,
+    reads_xml: bool = True,
 ) -> Callable[[Path, Workload, str, Path], list[str]]:
     """Return what makes the command line.
 
@@ -32,6 +38,7 @@ def command(
         connections: How many, where it has one whose requests take time; elsewhere the default stays.
         at_once: How many accounts, where it has some; None leaves the default.
         is_raw: Whether the streams of all providers are left out where the workload has them.
+        reads_xml: Whether the XML in PDFs is read where the workload has it.
     """
 
     def make(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
@@ -46,6 +53,8 @@ def command(
         if work.kind == "accounts":
             own = {} if at_once is None else {"accounts_at_once": at_once}
             settings["ibana"] = _accounts(settings["ibana"]["api_url"], work.count)
+        if work.kind == "embedded":
+            own["documents"]["read_xml"] = reads_xml
         if work.kind == "unified":
             for name in ("ibana", "matas"):
                 settings[name]["amounts_in"] = "units"
@@ -79,7 +88,7 @@ def _accounts(api_url: str, count: int) -> dict[str, Any]:
 def _chosen(kind: str, *, is_raw: bool) -> Callable[[str], bool]:
     """Return what tells whether a stream is selected."""
     if kind in STREAMS:
-        return lambda name: name == STREAMS[kind]
+        return lambda name: name == STREAMS[kind] or (kind == "embedded" and name in UNIFIED)
     if kind == "unified":
         return lambda name: not name.endswith("_documents") and not (is_raw and name in UNIFIED)
     return lambda name: name not in UNIFIED

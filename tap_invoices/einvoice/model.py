@@ -89,8 +89,4 @@ def _derive(row: Row) -> list[str]:
 
 
 def _cleaned(columns: Mapping[str, Any]) -> Row:
-    row = {}
-    for name, value in columns.items():
-        clean = _CLEAN.get(type(value))
-        row[name] = clean(value) if clean else value
-    return row
+    return {name: clean(value) if (clean := _CLEAN.get(type(value))) else value for name, value in columns.items()}

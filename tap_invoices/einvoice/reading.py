@@ -55,13 +55,6 @@ def read(file: IO[bytes], number: str | None = None) -> Reading:
         return Reading(Outcome.UNREADABLE, fault=type(error).__name__)
 
 
-def read_text(text: str) -> Document:
-    """Read an XML that has been read once, from its text."""
-    root = xml.parse(text)
-    cii.recognise(root)
-    return cii.read(root)
-
-
 def _read(file: IO[bytes], number: str | None) -> Reading:
     found, fault = [], None
     for content in pdf.attachments(file):

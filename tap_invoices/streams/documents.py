@@ -6,7 +6,7 @@ import hashlib
 import re
 import tempfile
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
@@ -47,6 +47,8 @@ _NO_OFFSET = re.compile(rb"startxref\s{1,9}0\s{1,9}\Z")
 _LONGEST_NAME = 120
 """Characters of a file's name, before what makes it unique."""
 _PLAIN = re.compile(rf"[A-Z0-9_](?:[A-Z0-9_.\-]{{0,{_LONGEST_NAME - 2}}}[A-Z0-9_])?")
+DOCUMENT = "what the XML says"
+"""Beside the fields of a row that is fetched, for those that are made from it; no field has a name with spaces."""
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\.|\Z)", re.IGNORECASE)
 """Names that Windows keeps for devices, whatever follows the first dot."""
 
@@ -86,6 +88,13 @@ class DocumentStream(SingleStream, ABC):
         waiting.close()
         return waiting
 
+    @override
+    def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            for row in batch.rows:
+                row.pop(DOCUMENT, None)
+            yield batch
+
     def try_item(self, due: Pending) -> str:
         """Ask for one document, keep nothing of it, and say whether it carries XML, if that is to be read."""
 
@@ -105,11 +114,11 @@ class DocumentStream(SingleStream, ABC):
     def _number(self, due: Pending) -> str | None:
         return due.id if self.is_asked_by_number else None
 
-    def _embedded(self, body: IO[bytes], due: Pending) -> dict[str, str | None]:
+    def _embedded(self, body: IO[bytes], due: Pending) -> dict[str, Any]:
         if not self._reads_xml:
             return {}
         reading = self.xml.read(body, self._number(due))
-        return {"embedded_xml": reading.xml, "embedded_xml_profile": reading.profile}
+        return {"embedded_xml": reading.xml, "embedded_xml_profile": reading.profile, DOCUMENT: reading.document}
 
     @override
     def _log_misfits(self) -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_invoices.einvoice.reading import read_text
-from tap_invoices.streams.documents import DocumentStream
+from tap_invoices.streams.documents import DOCUMENT, DocumentStream
 from tap_invoices.streams.services import Batch
 from tap_invoices.streams.stores import NoStore, Store
 from tap_invoices.streams.unified import Unified
@@ -20,12 +19,13 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
 
     from tap_invoices.einvoice.mapping import MappingContext
+    from tap_invoices.einvoice.model import Document
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.pending import Pending
     from tap_invoices.streams.services import Row, Services
 
-_XML, _SHA256 = "XML of the document", "SHA-256 of the document"
-"""What is beside a provider's fields on the way; no field has a name with spaces."""
+_SHA256 = "SHA-256 of the document"
+"""Beside a provider's fields on the way, as what the XML says is."""
 
 
 class FromDocuments(Unified, DocumentStream, ABC):
@@ -55,21 +55,22 @@ class FromDocuments(Unified, DocumentStream, ABC):
         failed = [due.value for due in self.again.values() if due.value]
         return start and min([start, *failed])
 
-    def _row_of(self, due: Pending, xml: str | None = None, sha256: str | None = None) -> Row:
+    def _row_of(self, due: Pending, document: Document | None = None, sha256: str | None = None) -> Row:
         row: Row = due.row or self.complete_row({}, due)
-        return {**row, _XML: xml, _SHA256: sha256}
+        return {**row, DOCUMENT: document, _SHA256: sha256}
 
     @override
-    def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterable[Batch]:
-        rows = [self._row_of(due, row.get("embedded_xml"), row["sha256"]) for batch in batches for row in batch.rows]
-        return [Batch(rows, sum(len(row[_XML] or "") for row in rows))]
+    def accept(self, due: Pending, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            rows = [self._row_of(due, row[DOCUMENT], row["sha256"]) for row in batch.rows]
+            yield Batch(rows, sum(len(row["embedded_xml"] or "") for row in batch.rows))
 
     @override
     def context_of(self, row: Row) -> MappingContext:
-        xml, sha256 = row.pop(_XML), row.pop(_SHA256)
-        if xml is None:
+        document, sha256 = row.pop(DOCUMENT), row.pop(_SHA256)
+        if document is None:
             return super().context_of(row)
-        return replace(super().context_of(row), document=read_text(xml), document_sha256=sha256)
+        return replace(super().context_of(row), document=document, document_sha256=sha256)
 
     # Gone
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from tap_invoices.concurrency.spill_queue import AbandonedError, BatchQueue, Memory
+from tap_invoices.concurrency.spill_queue import LEAST, AbandonedError, BatchQueue, Memory
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http.causes import describe
 from tap_invoices.streams.children import ChildStream
@@ -102,10 +102,13 @@ class AccountReader:
 
 
 def _queue_of(stream: InvoiceStream, memory: Memory) -> BatchQueue[Batch]:
-    """Return where a stream's batches wait; a unified one is filled beside its source, which is written first."""
-    comes_later = isinstance(stream, Unified)
-    overflow = comes_later or stream.ABORT_AT_RECORD_COUNT is None
-    return BatchQueue(overflow=overflow, may_wait=not comes_later, shared=memory)
+    """Return where a stream's batches wait.
+
+    A unified one is filled beside its source, which is written first: nearly all of its rows wait long, so in a file.
+    """
+    if isinstance(stream, Unified):
+        return BatchQueue(LEAST, may_wait=False, shared=memory)
+    return BatchQueue(overflow=stream.ABORT_AT_RECORD_COUNT is None, shared=memory)
 
 
 def _alike(children: Iterable[ChildStream]) -> Iterator[list[ChildStream]]:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from random import Random
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 from uuid import uuid4
 
 import hypothesis
@@ -190,6 +190,14 @@ def test_queues_share_their_memory_and_each_may_hold_a_little():
 def test_a_sync_gives_its_memory_back(box, sync):
     done = sync(box.config("ibana", "matas"), select="*")
     assert done.tap.front.memory.has(SHARED)
+
+
+def test_rows_of_the_unified_streams_wait_in_a_file_for_all_that_is_written_before_them(box, sync, monkeypatch):
+    monkeypatch.setattr("tap_invoices.sync.reader.LEAST", 0)
+    with patch.object(BatchQueue, "_write", autospec=True, side_effect=BatchQueue._write) as write:
+        done = sync(box.config("exsited"), select=["exsited_invoices", "invoices", "invoice_lines"])
+    waited = [len(call.args[1].rows) for call in write.call_args_list]
+    assert sum(waited) == 2 * len(done.records["exsited_invoices"]) == 2 * len(done.records["invoices"])
 
 
 def test_a_writer_waits_for_a_reader_once_there_is_one():

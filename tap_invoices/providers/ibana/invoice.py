@@ -8,7 +8,7 @@ from tap_invoices.einvoice import model
 from tap_invoices.einvoice.checks import RULES
 from tap_invoices.einvoice.currency import amount_in, currency
 from tap_invoices.einvoice.days import text_day
-from tap_invoices.einvoice.exact import add
+from tap_invoices.einvoice.exact import add, number
 from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext, RawRow, Source, objects
 from tap_invoices.einvoice.rules import signed, signed_lines, status, text
 from tap_invoices.einvoice.tax import breakdown, net_totals, rate
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def invoice(row: RawRow, context: MappingContext) -> model.Row:
     """Return the row of ``invoices`` for one of ``ibana_invoices``."""
     seller, buyer = row.get("counterparty") or {}, row.get("organization") or {}
-    kind, code, items = _type_code(row.get("type")), currency(row.get("currency")), _lines(row, context)
+    kind, code, items = _type_code(row.get("type")), currency(row.get("currency")), _amounts(row, context)
     net = add(*(item.get("net_amount") for item in items))
     return model.invoice(
         id=row["id"],
@@ -58,33 +58,32 @@ def invoice(row: RawRow, context: MappingContext) -> model.Row:
 
 def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
     """Return the rows of ``invoice_lines`` for one of ``ibana_invoices``."""
+    found = [
+        model.line(line_id=item.get("id"), item_name=item.get("title"), description=item.get("description")) | amounts
+        for item, amounts in zip(objects(row.get("lineItems")), _amounts(row, context), strict=True)
+    ]
     code = currency(row.get("currency"))
-    return model.invoice_lines(
-        _lines(row, context), invoice_id=row["id"], currency=code, changed_at=row.get("updatedAt")
-    )
+    return model.invoice_lines(found, invoice_id=row["id"], currency=code, changed_at=row.get("updatedAt"))
 
 
-def _lines(row: RawRow, context: MappingContext) -> list[LineColumns]:
+def _amounts(row: RawRow, context: MappingContext) -> list[LineColumns]:
+    """Return the numbers of the lines, from which the invoice's follow too."""
     code, items = currency(row.get("currency")), objects(row.get("lineItems"))
-    totals, taxes, prices = (
-        [amount_in(context.amounts_in, item.get(name), code) for item in items]
-        for name in ("totalPrice", "taxAmount", "unitPrice")
+    totals, taxes = (
+        [amount_in(context.amounts_in, item.get(name), code) for item in items] for name in ("totalPrice", "taxAmount")
     )
     nets = net_totals(totals, taxes, amount_in(context.amounts_in, row.get("totalAmount"), code))
     return signed_lines(
         _type_code(row.get("type")),
         (
-            model.line(
-                line_id=item.get("id"),
-                item_name=item.get("title"),
-                description=item.get("description"),
-                quantity=item.get("quantity"),
-                unit_price=None if net is None else price,
-                net_amount=net,
-                tax_amount=tax,
-                tax_rate=rate(item.get("taxRate"), net, tax),
-            )
-            for item, price, net, tax in zip(items, prices, nets, taxes, strict=True)
+            {
+                "quantity": number(item.get("quantity")),
+                "unit_price": None if net is None else amount_in(context.amounts_in, item.get("unitPrice"), code),
+                "net_amount": net,
+                "tax_amount": tax,
+                "tax_rate": rate(item.get("taxRate"), net, tax),
+            }
+            for item, net, tax in zip(items, nets, taxes, strict=True)
         ),
     )
 
