@@ -318,27 +318,6 @@ def test_matas_is_unpaid_only_if_it_says_so(sent, status):
 
 
 @pytest.mark.parametrize(
-    ("sent", "off"),
-    [
-        ({"total": "125.00", "due": "125.00"}, {"br_co_16": 0}),
-        ({"discount_amount": "10.00"}, {"br_co_16": 0}),
-        ({"lines": [{"subtotal": "100.00", "tax": {"amount": "10.00"}}]}, {"br_co_10": 0, "br_co_16": 0}),
-        (
-            {"lines": [{"subtotal": "100.00", "tax": {"amount": "10.00"}}], "discount_amount": "10.00"},
-            {"br_co_16": 0},
-        ),
-        ({"due": "90.00", "kpis": {"credit_applied": "20.00"}}, {}),
-    ],
-    ids=["shipping in the total", "discount", "lines", "lines with a discount", "credit"],
-)
-def test_exsited_is_not_blamed_for_what_its_page_leaves_open(sent, off):
-    row = {"id": "1", "subtotal": "100.00", "tax": "10.00", "total": "110.00", "paid": "0.00", "due": "110.00"}
-    header, _ = unify("exsited", row | {"price_tax_inclusive": "false"} | sent)
-    assert {rule: each for rule, each in header["checks"].items() if each is not None} == off
-    assert header["checks_ok"] is (True if off else None)
-
-
-@pytest.mark.parametrize(
     ("sent", "status"),
     [
         ({"status": "DRAFT", "due": "5"}, "draft"),

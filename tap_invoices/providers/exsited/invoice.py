@@ -42,7 +42,6 @@ def invoice(row: RawRow, context: MappingContext) -> model.Row:
         allowances_amount=row.get("discount_amount"),
         tax_breakdown=breakdown(items),
         lines=items,
-        untested=_untested(row),
         provider_type=row.get("type"),
         provider_status=row.get("status"),
         changed_at=row.get("last_updated_on"),
@@ -78,16 +77,6 @@ def _lines(row: RawRow, context: MappingContext) -> list[LineColumns]:
 
 def _currency(row: RawRow) -> str | None:
     return currency((row.get("currency") or {}).get("name"))
-
-
-def _untested(row: RawRow) -> list[str]:
-    """Return the rules that nobody can compute: what they need is not in the list, or may be counted already."""
-    rules = ["br_co_13"]  # the total may have shipping in it, and the subtotal be with or without the discount
-    if row.get("discount_amount"):
-        rules.append("br_co_10")
-    if (row.get("kpis") or {}).get("credit_applied"):
-        rules.append("br_co_16")
-    return rules
 
 
 def _status(row: RawRow) -> str | None:
