@@ -27,7 +27,7 @@ _METHODS = (None, "FULL_TABLE", "INCREMENTAL")
 
 
 def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]], decimals: str | None = None) -> Catalog | None:
-    """Return a catalog of all streams, by the tap's own schemas and keys, with what the given one selects and sets.
+    """Return a catalog of the streams that the given one selects, by the tap's own schemas and keys.
 
     Raises:
         ConfigValidationError: If it is no catalog, or selects a stream or sets a method that there is not.
@@ -35,7 +35,7 @@ def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]], decimals: s
     if given is None:
         return None
     try:
-        entries = dict(given if isinstance(given, Catalog) else Catalog.from_dict({"streams": given["streams"]}))
+        entries = dict(given if isinstance(given, Catalog) else Catalog.from_dict(_without_schemas(given)))
     except (KeyError, TypeError, AttributeError):
         msg = "the catalog is not one of Singer's: `streams` holds an entry with `tap_stream_id` for each stream"
         raise ConfigValidationError(msg, errors=[msg]) from None
@@ -49,12 +49,8 @@ def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]], decimals: s
     if errors:
         msg = "Catalog not understood"
         raise ConfigValidationError(msg, errors=errors)
-    return Catalog({name: _own_entry(stream, entries.get(name), decimals) for name, stream in known.items()})
-
-
-def selected_names(catalog: Catalog) -> list[str]:
-    """Return the streams that a catalog selects."""
-    return [name for name, entry in catalog.items() if _is_selected(entry)]
+    selected = {name: entry for name in known if (entry := entries.get(name)) and _is_selected(entry)}
+    return Catalog({name: _own_entry(known[name], entry, decimals) for name, entry in selected.items()})
 
 
 def missing(catalog: Catalog | None, config: Mapping[str, Any], providers: Iterable[Provider]) -> list[str]:
@@ -66,12 +62,11 @@ def missing(catalog: Catalog | None, config: Mapping[str, Any], providers: Itera
     if catalog is None:
         return []
     errors, warnings = [], []
-    selected = selected_names(catalog)
-    if not selected:
+    if not catalog:
         warnings.append("the catalog selects no stream: nothing is read")
     for provider in providers:
         own = {str(stream.name) for stream in provider.streams}  # type: ignore[misc]
-        names = ", ".join(name for name in selected if name in own)
+        names = ", ".join(name for name in catalog if name in own)
         if not names or provider.is_configured(config):
             continue
         given = config.get(provider.name) or {}
@@ -106,11 +101,15 @@ def without_documents(catalog: Catalog | None, streams: Iterable[type[InvoiceStr
         ConfigValidationError: If the catalog selects one.
     """
     left_out = [str(stream.name) for stream in streams]  # type: ignore[misc]
-    chosen = set(selected_names(catalog)) if catalog else set()
-    if names := [name for name in left_out if name in chosen]:
+    if names := [name for name in left_out if name in (catalog or ())]:
         msg = "The catalog selects documents, and the settings do not say where they go"
         raise ConfigValidationError(msg, errors=[_DOCUMENTS_WANTED.format(", ".join(names))])
     return _NO_DOCUMENTS.format(", ".join(left_out))
+
+
+def _without_schemas(given: Any) -> dict[str, Any]:
+    """Return a catalog without what nobody looks at, and reading it takes the most time."""
+    return {"streams": [{**entry, "schema": {}} for entry in given["streams"]]}
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> str:
@@ -120,7 +119,8 @@ def _unknown(name: str, known: Mapping[str, Any]) -> str:
 
 
 def _is_selected(entry: CatalogEntry) -> bool:
-    return entry.metadata.resolve_selection()[()]
+    root = {breadcrumb: said for breadcrumb, said in entry.metadata.items() if not breadcrumb}
+    return MetadataMapping(root).resolve_selection()[()]
 
 
 def _method(entry: CatalogEntry) -> str | None:
@@ -128,11 +128,11 @@ def _method(entry: CatalogEntry) -> str | None:
     return entry.replication_method or getattr(root, "forced_replication_method", None)
 
 
-def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None, decimals: str | None) -> CatalogEntry:
+def _own_entry(stream: type[InvoiceStream], given: CatalogEntry, decimals: str | None) -> CatalogEntry:
     """Return a stream's entry as discovery has it, with what was selected and set."""
     name, keys, key = str(stream.name), full_key(stream), stream.replication_key  # type: ignore[misc]
     schema = full_schema(name, decimals)
-    method = _method(given) if given and key else None
+    method = _method(given) if key else None
     metadata = MetadataMapping.get_standard_metadata(
         schema=schema,
         key_properties=keys,
@@ -140,10 +140,10 @@ def _own_entry(stream: type[InvoiceStream], given: CatalogEntry | None, decimals
         replication_method=method,
         selected_by_default=stream.selected_by_default,
     )
-    for breadcrumb, said in given.metadata.items() if given else ():
+    for breadcrumb, said in given.metadata.items():
         if (choice := _choice(said)) is not None:
             metadata[breadcrumb].selected = choice
-    metadata.root.selected = _is_selected(given) if given else False
+    metadata.root.selected = True
     return CatalogEntry(
         tap_stream_id=name,
         stream=name,
