@@ -96,7 +96,7 @@ MUTANTS = (
     Mutant("the ledger is written anew", "streams/ledger.py", '"a", encoding', '"w", encoding', LEDGER),
     # Bookmarks
     Mutant("no lookback", "streams/bookmark.py", "- timedelta(days=lookback_days)", "- timedelta(0)", MOVING),
-    Mutant("the clock does not bound the bookmark", "streams/bookmark.py", "self._start_of_sync(), bound)", "bound)", MOVING),
+    Mutant("the clock does not bound the bookmark", "streams/bookmark.py", "self._start_of_sync(), bound)", "bound)", FOLLOWING),
     Mutant("a failed stream moves its bookmark", "streams/outcome.py", "self.bookmark.hold()", "self.bookmark.finish()", FAULTS),
     Mutant("failed items are forgotten", "streams/bookmark.py", "self._failed.update(failed)", "pass", FAULTS),
     Mutant("failed items are kept for ever", "streams/bookmark.py", "self._failed.pop(item, None)", "pass", FAULTS),
