@@ -177,10 +177,11 @@ class AccountLogger(logging.LoggerAdapter[logging.Logger]):
     @override
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         setting = (kwargs.get("extra") or {}).get("setting")
-        is_news = setting is not None and setting not in self._settings_told
-        if is_news:
+        if setting is None or setting in self._settings_told:
+            level = logging.DEBUG
+        else:
             self._settings_told.add(setting)
-        super().log(level if is_news else logging.DEBUG, msg, *args, **kwargs)
+        super().log(level, msg, *args, **kwargs)
 
     @override
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
