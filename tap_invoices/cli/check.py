@@ -37,6 +37,8 @@ class Verdict(NamedTuple):
 
     passed: bool
     line: str
+    is_question: bool = False
+    """Whether it asks the user for a setting."""
 
 
 class Opened(Protocol):
@@ -56,7 +58,7 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
     """Try all selected streams of all accounts, log what came, and tell whether all is well.
 
     Where documents are kept is opened and tried, and none is left there. Of several accounts at a provider, only what
-    is wrong has lines, and at most one for each.
+    is wrong has lines, and at most one for each; and one of them asks what none can tell.
 
     Args:
         accounts: Which ones.
@@ -64,13 +66,17 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
         logger: Where the lines go.
     """
     is_crowd = len(accounts) > len({account.provider for account in accounts})
-    pool, failed = Pool("check", min(_AT_ONCE, len(accounts))), 0
+    pool, failed, asking = Pool("check", min(_AT_ONCE, len(accounts))), 0, set[str]()
     for account, verdicts in pool.in_order(partial(_verdicts, open_account), accounts):
         found = verdicts.result()
         wrong = [verdict for verdict in found if not verdict.passed]
         failed += bool(wrong)
         if is_crowd and wrong:
             logger.error("%s: %s", account, wrong[0].line.removeprefix(f"{account.provider}: "))
+        question = next((verdict for verdict in found if verdict.is_question), None)
+        if is_crowd and question and account.provider not in asking:
+            asking.add(account.provider)
+            logger.info("%s: %s", account, question.line)
         for verdict in () if is_crowd else found:
             (logger.info if verdict.passed else logger.error)("%s", verdict.line)
     pool.close()
@@ -125,7 +131,8 @@ class AccountCheck:
     def _verdict(self, stream: InvoiceStream) -> Verdict:
         title = f"{stream.name} ({stream.provider})" if isinstance(stream, Unified) else stream.name
         try:
-            return Verdict(passed=True, line=f"{title}: ok, {self._try(stream)}")
+            found, question = self._try(stream), self._question(stream)
+            return Verdict(passed=True, line=f"{title}: ok, {found}{question}", is_question=bool(question))
         except UnusableError:
             raise
         except (SyncError, *TRANSPORT_ERRORS) as error:
@@ -145,9 +152,7 @@ class AccountCheck:
     def _try(self, stream: InvoiceStream) -> str:
         """Ask for a little of a stream, and say what came."""
         if isinstance(stream, Unified) and isinstance(stream, ListStream):
-            listing = self._lists[stream.source]
-            amounts = stream.amounts_both_ways(listing.rows_for_children()) if stream.lacks_units else ""
-            return f"{listing.count}{amounts}"
+            return self._lists[stream.source].count
         if not isinstance(stream, ChildStream):
             return self._lists[type(stream)].count
         if isinstance(stream, DocumentStream):
@@ -167,6 +172,11 @@ class AccountCheck:
         except GoneError:
             return f"though there is nothing for {field} {item}; a sync passes over it"
         return f"asked for {field} {item}{found}"
+
+    def _question(self, stream: InvoiceStream) -> str:
+        if not isinstance(stream, Unified) or not stream.lacks_units:
+            return ""
+        return stream.amounts_both_ways(self._lists[stream.source].rows_for_children())
 
     def _skew(self) -> str | None:
         ahead = self._probe.ahead

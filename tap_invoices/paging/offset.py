@@ -24,6 +24,10 @@ class Window(NamedTuple):
     start: int
     size: int
 
+    def __str__(self) -> str:
+        """Name it as messages do."""
+        return f"from row {self.start + 1} on"
+
 
 @dataclass(slots=True)
 class _Place:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import codecs
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
 from tap_invoices.errors import BodyError
 
+
+def _number(digits: str) -> Decimal | str:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return digits
+
+
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_PATIENT_DECODER = msgspec.json.Decoder(float_hook=_number)
+"""Takes numbers beyond all bounds too, more slowly."""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.ASCII | re.IGNORECASE)
 _UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -30,11 +40,17 @@ _KEPT_OR_ODD = re.compile(
 def decode(body: bytes) -> Any:
     """Return the JSON value of a response's body, free of NULs and lone surrogates.
 
+    A number whose exponent is beyond all bounds stays the text that it is in the body.
+
     Raises:
         BodyError: If the body is not JSON.
     """
     try:
-        return _DECODER.decode(_without_odd_text(body))
+        text = _without_odd_text(body)
+        try:
+            return _DECODER.decode(text)
+        except InvalidOperation:
+            return _PATIENT_DECODER.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _no_json(body) from None
 

@@ -167,6 +167,7 @@ class ChildStream(InvoiceStream):
             rows = self.rows_of_gone(due)
         except Exception as error:  # noqa: BLE001  (whatever it is, the other items must go on)
             known = self._known(error)
+            self.first_failure = self.first_failure or known
             self.counts.count(failed=1)
             self.log_failure(due.id, known, "asked for again at the next sync")
             self._in_a_row.add_failure(due, known)

@@ -96,7 +96,8 @@ class PagedStream(InvoiceStream):
         """
         if isinstance(row, VerbatimRow):
             return row.key
-        return key_of(row, type(self).primary_keys[-1:], f"{self.name}, page {place}")
+        page = "the first page" if place is None else f"page {place}"
+        return key_of(row, type(self).primary_keys[-1:], f"{self.name}, {page}")
 
     def read_pages(self, context: Context | None = None, *, ahead: bool = True) -> Iterator[Page]:
         """Yield pages with rows that have not come before, until the list is complete.

@@ -35,6 +35,8 @@ class EndingStream(ApiStream, ABC):
         self.is_short = False
         self.has_doubts = False
         """Whether so many items in a row seemed gone that it is not believed."""
+        self.first_failure: Exception | None = None
+        """Why the first item of those that could not be had was not."""
         self._failures_logged = 0
         self._error: Exception | None = None
         self._stop_reading: Callable[[], None] = lambda: None
@@ -78,14 +80,18 @@ class EndingStream(ApiStream, ABC):
 
     def _complete(self) -> None:
         if self.counts.failed:
-            message = f"{self.counts.failed} items could not be had; they are asked for again at the next sync"
-            self.services.close(self.counts, Outcome.PARTIAL, message)
+            self.services.close(self.counts, Outcome.PARTIAL, self._items_lost())
         elif self.is_short:
             self.services.close(self.counts, Outcome.SHORT)
         else:
             if self._stream_version is not None and self._may_remove_rows():
                 self._write_activate_version_message(self._stream_version)
             self.services.close(self.counts, Outcome.COMPLETE)
+
+    def _items_lost(self) -> str:
+        count = "1 item" if self.counts.failed == 1 else f"{self.counts.failed} items"
+        why = f" ({describe(self.first_failure)})" if self.first_failure else ""
+        return f"{count} could not be had{why}; asked for again at the next sync"
 
     def _may_remove_rows(self) -> bool:
         """Tell whether what did not come is gone: not where items are kept or doubted, or none was found at all."""

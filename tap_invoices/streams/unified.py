@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -203,12 +204,13 @@ class UnifiedInvoices(Unified, ABC):
     @override
     def _log_misfits(self) -> None:
         super()._log_misfits()
-        where = f"{self.name} ({self.provider})"
+        where, setting = f"{self.name} ({self.provider})", {"setting": f"{self.provider}.amounts_in"}
         if self.lacks_units and self.counts.emitted:
             self.logger.warning(
                 "%s: its amounts are null, for it does not say their unit: set `%s.amounts_in` to units or cents",
                 where,
                 self.provider,
+                extra=setting,
             )
         if self._fractions:
             self.logger.warning(
@@ -216,6 +218,7 @@ class UnifiedInvoices(Unified, ABC):
                 where,
                 self._fractions,
                 self.provider,
+                extra=setting,
             )
         if self._rows_off:
             rules = ", ".join(f"{rule}: {count}" for rule, count in sorted(self._off.items()))
@@ -233,4 +236,4 @@ class UnifiedLines(Unified, ABC):
 
 
 def _has_fraction(value: Any) -> bool:
-    return value is not None and value != int(value)
+    return value is not None and value != Decimal(value).to_integral_value()  # ``int`` of 1e999999 takes for ever

@@ -42,6 +42,7 @@ class Report:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._shown: dict[str, tuple[Counts, int | None]] = {}
+        self._settings_told: set[str] = set()
         self._ended = 0
         self._told = 0
         self._is_progress_due = Doubling()
@@ -70,7 +71,7 @@ class Report:
 
     def logger_of(self, account: Account) -> Any:
         """Return where an account tells what happens."""
-        return AccountLogger(self._logger, account) if self.is_crowd else self._logger
+        return AccountLogger(self._logger, account, self._settings_told) if self.is_crowd else self._logger
 
     def close(
         self,
@@ -157,14 +158,18 @@ class Report:
 class AccountLogger(logging.LoggerAdapter[logging.Logger]):
     """Tells at DEBUG what happens in an account, and whose it is.
 
+    What asks for a setting, as ``extra`` says, is for the user all the same, from the first account that needs it.
+
     Args:
         logger: The tap's.
         account: Which one.
+        settings_told: Settings that an account has asked for.
     """
 
-    def __init__(self, logger: logging.Logger, account: Account) -> None:
+    def __init__(self, logger: logging.Logger, account: Account, settings_told: set[str] | None = None) -> None:
         super().__init__(logger, {})
         self._account = account
+        self._settings_told: set[str] = set() if settings_told is None else settings_told
 
     def getChild(self, _suffix: str) -> AccountLogger:  # noqa: N802  (as loggers have it)
         """Return itself: loggers are never let go, and a thousand accounts would have many."""
@@ -172,7 +177,12 @@ class AccountLogger(logging.LoggerAdapter[logging.Logger]):
 
     @override
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        super().log(logging.DEBUG, msg, *args, **kwargs)
+        setting = (kwargs.get("extra") or {}).get("setting")
+        if setting is None or setting in self._settings_told:
+            level = logging.DEBUG
+        else:
+            self._settings_told.add(setting)
+        super().log(level, msg, *args, **kwargs)
 
     @override
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

@@ -361,6 +361,27 @@ def test_the_log_names_who_is_not_whole_once(box, caplog):
     assert re.fullmatch(r"2 of 3 accounts are whole; the bookmarks .* stay: ibana/beta: 403 .*", told[-1])
 
 
+def test_an_account_that_lacks_items_says_why(box, caplog):
+    box.faults.add(provider="matas", account="beta", path="/invoice/", times=1, action={"status": 403})
+    with caplog.at_level(logging.INFO), own_signals():
+        assert not _run(box.accounts_config("matas"))
+    told = [record.getMessage() for record in caplog.records if "matas/beta" in record.getMessage()]
+    assert [("1 item could not be had (403 for GET /invoice/" in line) for line in told] == [True, True]
+
+
+def test_a_setting_that_all_accounts_lack_is_asked_for_once(box, caplog):
+    config = box.accounts_config("ibana")
+    del config["ibana"]["amounts_in"]
+    with caplog.at_level(logging.INFO), own_signals():
+        assert _run(config)
+        told = [record for record in caplog.records if "`ibana.amounts_in`" in record.getMessage()]
+        assert [record.levelname for record in told] == ["WARNING"]
+        caplog.clear()
+        TapInvoices(config=deepcopy(config)).check()
+    [told] = [record.getMessage() for record in caplog.records if "`ibana.amounts_in`" in record.getMessage()]
+    assert "(units), or" in told
+
+
 def test_the_log_does_not_grow_with_the_accounts(box, caplog):
     with caplog.at_level(logging.INFO), own_signals():
         assert _run(box.accounts_config())

@@ -219,6 +219,18 @@ def test_a_page_that_does_not_show_its_end_is_refused(box):
     assert not sync(settings(box, "ibana"), streams=["ibana_invoices"]).failures
 
 
+@pytest.mark.parametrize(
+    ("stream", "body", "place"),
+    [
+        ("covage_invoices", '{"results": [{"customer_name": "x"}], "next_page": null}', "the first page"),
+        ("ibana_invoices", '{"data": [{"id": null}], "meta": {"hasNextPage": false}}', "page from row 1 on"),
+    ],
+)
+def test_a_row_without_its_key_is_told_with_its_place(box, stream, body, place):
+    box.faults.add(path=LISTS[stream], times=None, action={"status": 200, "body": body})
+    assert sync(settings(box, provider_of(stream)), streams=[stream]).failures[stream].endswith(f"{stream}, {place}")
+
+
 @pytest.mark.parametrize("stream", COUNTED)
 def test_on_short_warn_goes_on(box, ledger, stream, caplog):
     box.faults.add(provider=provider_of(stream), path=LISTS[stream], times=None, action={"total": 1})

@@ -214,6 +214,16 @@ def test_a_refused_sign_in_is_told_and_not_repeated(box, stream, status):
     assert wanted in run.failures[stream]
 
 
+@pytest.mark.parametrize("token", ["a\\r\\nX-Other: b", "a b", "\u20ac"])
+@pytest.mark.parametrize("stream", ["covage_invoices", "exsited_invoices"])
+def test_a_token_that_no_header_can_carry_is_told(box, stream, token):
+    body = f'{{"access_token": "{token}", "expires_in": 300}}'
+    box.faults.add(provider=provider_of(stream), path="/token", times=None, action={"status": 200, "body": body})
+    run = sync(config(box, stream), streams=[stream])
+    assert "access_token" in run.failures[stream]
+    assert "no header can carry" in run.failures[stream]
+
+
 @pytest.mark.parametrize("stream", LISTS)
 def test_a_redirect_is_never_followed(box, stream):
     hit(box, stream, times=None, redirect=f"{box.url}/matas/login")

@@ -80,6 +80,18 @@ def test_an_amount_beyond_all_bounds_is_kept_beside(box, amount):
     assert sum(isinstance(record["total"], (int, Decimal)) for record in run.records[LIST]) == 24
 
 
+@pytest.mark.parametrize("amount", ["1e999999999", "1e9999999999999999999"])
+def test_a_huge_amount_in_a_list_holds_up_no_other_row(box, amount):
+    two = '{"invoice_number": "two", "total": 12100, "currency": "EUR"}'
+    body = f'[{{"invoice_number": "one", "total": {amount}}}, {two}]'
+    box.faults.add(provider="matas", path="/invoices", times=None, action={"status": 200, "body": body})
+    config = settings(box, "matas", matas={**box.config()["matas"], "amounts_in": "cents"})
+    run = sync(config, streams=[LIST, "invoices"])
+    assert not run.failures
+    assert [row["invoice_number"] for row in run.records[LIST]] == ["one", "two"]
+    assert [str(row["gross_amount"]) for row in run.records["invoices"] if row["id"] == "two"] == ["121.00"]
+
+
 def test_a_batch_file_that_cannot_be_written_fails_its_stream_and_holds_its_bookmark(box, monkeypatch, tmp_path):
     """The stream's third file; what the files before it hold may come again, and nothing is passed."""
     storage = {"root": tmp_path.as_uri(), "prefix": "x-"}

@@ -428,6 +428,13 @@ def test_a_lone_surrogate_costs_no_digits():
     assert str(decode(b'{"a": "\\ud83d", "b": 110.00}')["b"]) == "110.00"
 
 
+def test_a_number_beyond_all_bounds_stays_its_text_and_costs_no_other_digits():
+    assert decode(b'{"a": 1e9999999999999999999, "b": [-1E-9999999999999999999, 110.00]}') == {
+        "a": "1e9999999999999999999",
+        "b": ["-1E-9999999999999999999", Decimal("110.00")],
+    }
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"<html>", b"[NaN]", b'["\xff"]', b'["\xed\xa0\xbd"]', b"[" * 100_000, b'{"a": 1} x']
 )
