@@ -70,7 +70,7 @@ class Cause(Enum):
         "give the tap credentials of its own in {credentials}, for each sign-in ends the token before",
     )
     # An answer to a sign-in
-    SIGN_IN_MAY_PASS = "{status} at sign-in", "try again later"
+    SIGN_IN_MAY_PASS = "{status}", "try again later"
     NO_SIGN_IN = "{title} has no sign-in at this address ({status})", "check the URLs in `{name}`"
     SIGN_IN_REDIRECTS = (
         "{title} answers the sign-in with a redirect ({status}), which is never followed",

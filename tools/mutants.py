@@ -68,7 +68,7 @@ MUTANTS = (
     Mutant("a built-in root hides the provider's", "config/settings.py", "replace(setting, default=None) for setting in settings", "setting for setting in settings", ACCOUNTS),
     Mutant("a secret's file may hold anything", "config/references.py", "elif setting.pattern and not", "elif not setting.name and not", ACCOUNTS),
     # Paging
-    Mutant("offsets do not overlap", "paging/offset.py", "Window(position - 1, self.page_size + 1) if position",
+    Mutant("offsets do not overlap", "paging/offset.py", "Window(position - 1, self.stride + 1) if position",
            "Window(position, self.page_size) if position", PAGING),
     Mutant("a shift is not noticed", "paging/offset.py", "self.current_value.start == 0 or place.last_key in page.keys",
            "self.current_value.start == 0 or bool(page.keys)", PAGING),

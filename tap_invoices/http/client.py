@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tap_invoices import times
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
-from tap_invoices.errors import Cause, ContestedError, LostError, ProviderDownError, SignedOutError
+from tap_invoices.errors import (
+    BusyError,
+    Cause,
+    ContestedError,
+    FatalAPIError,
+    LostError,
+    ProviderDownError,
+    SignedOutError,
+)
 from tap_invoices.http import oauth
 from tap_invoices.http.answers import Portal, judge
 from tap_invoices.http.hosts import Hosts
@@ -105,6 +113,7 @@ class Client:
 
         Raises:
             SignInError: If the credentials are refused.
+            FatalAPIError: If there is none for another reason; where nothing else tells it, its words name the sign-in.
         """
         prepared = request.prepare(self.session.headers)
 
@@ -115,7 +124,13 @@ class Client:
         def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
             self._logger.warning("Signing in at %s again in %.1f s: %s", self.portal.title, seconds, reason)
 
-        answer = self.run(ask, on_wait, host=_host(prepared))
+        try:
+            answer = self.run(ask, on_wait, host=_host(prepared))
+        except FatalAPIError as error:
+            if isinstance(error, (ProviderDownError, BusyError)) or error.cause is Cause.BODY:
+                msg = f"at sign-in: {error}"
+                raise type(error)(msg, error.cause, error.status) from None
+            raise
         self.secrets.update(oauth.secrets_of(answer))
         return answer
 

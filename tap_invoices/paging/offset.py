@@ -68,6 +68,11 @@ class WindowPaginator(Paginator[Window]):
         return self._place.position
 
     @property
+    def stride(self) -> int:
+        """How many rows a page brings at most that no page brought before."""
+        return self.page_size
+
+    @property
     def is_stepping_back(self) -> bool:
         """Whether rows that have come are being read again."""
         return self._place.stepping_back > 0
@@ -87,9 +92,9 @@ class WindowPaginator(Paginator[Window]):
         if not self._joins_on(page):
             self._step_back()
             return []
-        if not place.stepping_back and page.keys[:1] != [place.last_key]:
+        brought_rows = bool(page.keys) and (place.stepping_back > 0 or not self._nothing_follows(page))
+        if brought_rows and not place.stepping_back and page.keys[:1] != [place.last_key]:
             self._refuse_repeated(page)
-        brought_rows = bool(page.keys) and (place.stepping_back > 0 or page.keys != [place.last_key])
         self._note_cap(page)
         fresh = self._fresh(page)
         place.position = self.current_value.start + len(page.rows)
@@ -108,6 +113,15 @@ class WindowPaginator(Paginator[Window]):
         if self.current_value.start == 0 or place.last_key in page.keys:
             return True
         return place.stepping_back > 0 and bool(page.keys) and page.keys[0] in self.seen
+
+    def _nothing_follows(self, page: Page) -> bool:
+        """Tell whether the row that was last is the last again: alone, or where no total is told, with room for more.
+
+        Those before it on the page are there because rows have come in front of them.
+        """
+        place, count = self._place, len(page.keys)
+        has_room = page.total is None and count < self.current_value.size and count != place.cap
+        return page.keys[-1:] == [place.last_key] and (has_room or count == 1)
 
     def _note_cap(self, page: Page) -> None:
         window, place = self.current_value, self._place
@@ -141,7 +155,7 @@ class WindowPaginator(Paginator[Window]):
         self.current_value = self.plan(position)
 
     def _step_back(self) -> None:
-        back = self.page_size * 2**self._place.stepping_back
+        back = self.stride * 2**self._place.stepping_back
         self._place.stepping_back += 1
         self._pages = KeySet()  # what was read may rightly come again
         self.current_value = self.plan(max(0, self.current_value.start + 1 - back))
@@ -165,11 +179,16 @@ class WindowPaginator(Paginator[Window]):
 
 
 class OffsetPaginator(WindowPaginator):
-    """Any first row, any number of rows."""
+    """Any first row, any number of rows; never more than a page's size, which may be the most that the server allows."""
 
     @override
     def plan(self, position: int) -> Window:
-        return Window(position - 1, self.page_size + 1) if position else Window(0, self.page_size)
+        return Window(position - 1, self.stride + 1) if position else Window(0, self.page_size)
+
+    @property
+    @override
+    def stride(self) -> int:
+        return max(self.page_size - 1, 1)
 
 
 class PageNumberPaginator(WindowPaginator):

@@ -189,6 +189,16 @@ def test_exsited_says_that_a_token_has_ended_in_two_ways(box, failure):
 REFUSED = (400, 404, 405, 406, 409, 410, 415, 422, 451)
 
 
+@pytest.mark.parametrize("action", [{"html": True}, {"status": 503}, {"reset": True}])
+@pytest.mark.parametrize("provider", ["covage", "exsited"])
+def test_what_keeps_a_sign_in_from_its_token_is_told_as_the_sign_in_s(box, provider, action):
+    """The stream's own endpoint, which was not asked, is not to blame."""
+    box.faults.add(provider=provider, path="token$", times=3, action=action)
+    stream = f"{provider}_invoices"
+    run = sync(settings(box, provider, max_retry_seconds=0), streams=[stream])
+    assert run.failures[stream].startswith("at sign-in: ")
+
+
 @pytest.mark.parametrize(("status", "stream"), crossed(REFUSED, LISTS, 2))
 def test_a_refusal_is_not_tried_again(box, stream, status):
     hit(box, stream, times=None, status=status)

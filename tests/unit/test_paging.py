@@ -91,7 +91,9 @@ def stayed(before, after):
 def test_a_quiet_list_comes_whole_and_once(kind, count, page_size, cap):
     server = Server(kind, list(range(count)), cap if kind != "ibana" else 10**9)
     assert read(paginator(kind, page_size), server.answer) == server.rows
-    step = max(1, min(page_size, server.cap - 1))
+    step = max(1, min(page_size if kind == "ibana" else page_size - 1, server.cap - 1))
+    if kind != "ibana":
+        assert max(window.size for window in server.asked) <= max(page_size, 2), "more may be refused"
     assert len(server.asked) <= 2 + (count // step if kind != "ibana" else 2 * count // max(1, page_size // 2))
 
 
@@ -125,6 +127,18 @@ def test_nothing_that_stayed_is_missed(kind, count, page_size, cap, turns):
         return
     assert staying <= set(found)
     assert len(found) == len(set(found)), "a row came out twice"
+
+
+@given(count=st.integers(4, 60), page_size=st.integers(4, 12), inserted=st.lists(st.integers(0, 2), max_size=9))
+def test_i3dnet_ends_though_rows_come_in_front_before_each_request(count, page_size, inserted):
+    """Where the list is shown to its end again, with the last row pushed back on the page, it ends there."""
+    server, new = Server("i3dnet", list(range(count))), itertools.count(1000)
+    queue = iter([0] * (count // (page_size - 1)) + inserted)
+
+    def between():
+        move(server.rows, ("insert", 0, next(queue, 0)), new)
+
+    assert set(range(count)) <= set(read(paginator("i3dnet", page_size), server.answer, between))
 
 
 @pytest.mark.parametrize("kind", KINDS)
