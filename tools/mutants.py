@@ -53,6 +53,9 @@ VERBATIM = "tests/unit/test_verbatim.py"
 UNIFIED = "tests/unit/test_einvoice_model.py"
 EXACT = "tests/unit/test_einvoice_exact.py"
 EMBEDDED = "tests/unit/test_einvoice_pdf.py"
+MAPPED = "tests/providers/test_unified.py"
+GOLDEN = f"{MAPPED}::test_a_row_becomes_what_is_written_down"
+RECORD = "tests/unit/test_record.py"
 ACCOUNTS = "tests/unit/test_accounts.py"
 
 MUTANTS = (
@@ -166,6 +169,29 @@ MUTANTS = (
     Mutant("parts of a credit note keep their sign", "einvoice/cii.py", '    for entry in columns["tax_breakdown"] or []:', "    for entry in ():", EMBEDDED),
     Mutant("any currency's tax counts", "einvoice/cii.py", 'if not code or each.get("currencyID", code) == code', "if True", EMBEDDED),
     Mutant("a subtotal is a line", "einvoice/cii.py", '_NOT_COUNTED = {"GROUP", "INFORMATION"}', "_NOT_COUNTED = set[str]()", EMBEDDED),
+    Mutant("a blank text is one", "einvoice/rules.py", "value if value and not value.isspace() else None", "value", UNIFIED),
+    Mutant("lines with tax are taken as net", "einvoice/tax.py", "number(total) if are_net else None for", "number(total) for", UNIFIED),
+    # Providers' invoices
+    Mutant("every type is an invoice", "providers/covage/invoice.py", '_TYPE_CODES.get(row.get("invoice_type"))', '"380"', GOLDEN),
+    Mutant("lines are never those of the XML", "providers/covage/invoice.py", "    if document is None:", "    if True:", GOLDEN),
+    Mutant("prices with tax are net", "providers/exsited/invoice.py", 'if row.get("price_tax_inclusive") is False else None', "", GOLDEN),
+    Mutant("the total of taxes does not count", "providers/exsited/invoice.py", 'row.get("tax") if row.get("tax_total") is None else row["tax_total"]', 'row.get("tax")', GOLDEN),
+    Mutant("a credit invoice's amounts keep their sign", "providers/i3dnet/invoice.py", "return signed(kind, major(row.get(name), code))", "return major(row.get(name), code)", GOLDEN),
+    Mutant("of a credit invoice something is paid", "providers/i3dnet/invoice.py", 'None if kind in CREDIT_NOTES else row.get("totalPaidAmount")', 'row.get("totalPaidAmount")', GOLDEN),
+    Mutant("what is not marked as paid is open", "providers/ibana/invoice.py", 'row.get("alreadyPaid") or None', 'row.get("alreadyPaid")', GOLDEN),
+    Mutant("a price may be with tax", "providers/ibana/invoice.py", "None if net is None else amount_in", "amount_in", GOLDEN),
+    Mutant("an order as text is not known", "providers/ibana/invoice.py", "number if isinstance(number, str) else None", "None", GOLDEN),
+    Mutant("a negative total is an invoice", "providers/matas/invoice.py", '"381" if total < 0 else "380"', '"380"', GOLDEN),
+    Mutant("what cannot be read is unpaid", "providers/matas/invoice.py", "return False if is_told else None", "return False", f"{MAPPED}::test_matas_is_unpaid_only_if_it_says_so"),
+    # Records and accounts
+    Mutant("arrays' fields are never deselected", "records/selection.py", "            _remove(item, path)\n", "            pass\n", f"{RECORD}::test_a_field_that_is_deselected_in_an_arrays_objects_goes_out_in_none"),
+    Mutant("a field's name may be properties", "records/selection.py", 'next(crumbs, "") for crumb in crumbs if', "crumb for crumb in crumbs if not", f"{RECORD}::test_what_is_deselected_leaves_no_original_at_any_depth"),
+    Mutant("what is at the bookmark is not due", "records/replication.py", "value >= since", "value > since", f"{FOLLOWING}::test_what_is_exactly_at_the_bookmark_is_due"),
+    Mutant("bookmarks are of any width", "records/replication.py", "times.bookmark(times.parse(utc)) if utc", "utc if utc", "tests/sync/test_every_stream.py::test_bookmark_is_of_one_width"),
+    Mutant("an account's secrets may be another's too", "sync/opener.py", "        self._identities.claim(account, config)\n", "", f"{SIDE_BY_SIDE}::test_two_accounts_that_turn_out_to_be_one_are_told"),
+    Mutant("an account that cannot begin is not told", "sync/opener.py", "            self._report.fail(account, self._front.selected(account), str(error))\n", "", f"{SIDE_BY_SIDE}::test_a_secret_that_lacks_is_its_accounts_failure"),
+    Mutant("rows of all invoices wait in memory", "sync/reader.py", "return BatchQueue(LEAST, may_wait", "return BatchQueue(may_wait", "tests/process/test_concurrency.py::test_rows_of_the_unified_streams_wait_in_a_file_for_all_that_is_written_before_them"),
+    Mutant("what the XML says goes out beside the row", "streams/documents.py", "                row.pop(DOCUMENT, None)\n", "                pass\n", "tests/sync/test_embedded_xml.py"),
     # What reviews have found
     Mutant("a row without its key goes out", "records/verbatim.py", "if not (row_key := getattr(row, key)):",
            "if (row_key := getattr(row, key)) is Ellipsis:", VERBATIM),

@@ -1,4 +1,4 @@
-"""Writes the table of docs/targets.md from a real run into each target: ``python -m tools.targets``.
+"""Writes the tables of docs/targets.md from a real run into each target: ``python -m tools.targets``.
 
 It needs what `make test` installs, PostgreSQL among it.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import simplejson
 
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams.schemas import SCHEMAS
 from tests.conftest import NOW
 from tests.support.postgres import Postgres
 from tests.support.run import settings
@@ -21,10 +23,12 @@ from tests.support.targets import TARGET_JSONL, TARGETS, duckdb_rows, jsonl_rows
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "targets.md"
 PROVIDERS = ("covage", "exsited")
-STREAMS = ("covage_invoices", "covage_invoice_documents", "exsited_invoices")
+UNIFIED = ("invoices", "invoice_lines")
+STREAMS = ("covage_invoices", "covage_invoice_documents", "exsited_invoices", *UNIFIED)
 LONG = "1234567890123456.789"
 
 _TABLE = re.compile(r"(?<=<!-- from a run: python -m tools.targets -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_COLUMNS = re.compile(r"(?<=<!-- columns from a run: python -m tools.targets -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _WIDEST = 28
 
 Rows = Mapping[str, Any]
@@ -46,8 +50,8 @@ SHOWN: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def table(postgres: Postgres) -> str:
-    """Load the same invoices into each target and return what became of them."""
+def tables(postgres: Postgres) -> tuple[str, str]:
+    """Load the same invoices into each target; return what became of them, and the columns of all providers' tables."""
     with tempfile.TemporaryDirectory() as name, Sandbox(invoices=1) as box:
         box.now = NOW
         folder = Path(name)
@@ -64,6 +68,24 @@ def table(postgres: Postgres) -> str:
     for what, stream, column in SHOWN:
         cells = [_cell(*read(stream), column) for read in targets.values()]
         lines.append(f"| {what} | {' | '.join(cells)} |")
+    types = {title: {name: targets[title](name)[0] for name in UNIFIED} for title in ("PostgreSQL", "DuckDB")}
+    return "\n".join(lines) + "\n", columns(types)
+
+
+def columns(types: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
+    """Return the columns of the tables of all providers, those of the same types together.
+
+    Args:
+        types: Target → table → column → type.
+    """
+    lines = [f"| table | columns | {' | '.join(types)} |", f"|---|---|{'---|' * len(types)}"]
+    for name in UNIFIED:
+        kinds = {
+            column: tuple(held[name][column] for held in types.values())
+            for column in SCHEMAS.get_schema(name)["properties"]
+        }
+        for kind, same in groupby(kinds, key=kinds.__getitem__):
+            lines.append(f"| `{name}` | {', '.join(f'`{column}`' for column in same)} | {' | '.join(kind)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -111,16 +133,16 @@ def _duckdb(folder: Path, config: Mapping[str, Any]) -> Read:
     return lambda stream: (types[stream], found[stream])
 
 
-def rendered(page: str, measured: str) -> str:
-    """Return the page with its table as it was measured."""
-    return _TABLE.sub(lambda _: measured, page)
+def rendered(page: str, measured: str, held: str) -> str:
+    """Return the page with its tables as they were measured."""
+    return _COLUMNS.sub(lambda _: held, _TABLE.sub(lambda _: measured, page))
 
 
 def main() -> None:
-    """Write the table."""
+    """Write the tables."""
     with Postgres() as server:
-        measured = table(server)
-    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+        measured = tables(server)
+    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), *measured), encoding="utf-8")
 
 
 if __name__ == "__main__":

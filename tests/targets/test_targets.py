@@ -395,4 +395,4 @@ def test_batches_that_would_ignore_a_setting_are_refused(source, tmp_path, more)
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="without target-duckdb, as above")
 def test_docs_show_what_a_run_gives(postgres):
     page = targets.PAGE.read_text(encoding="utf-8")
-    assert targets.rendered(page, targets.table(postgres)) == page, "stale: run `python -m tools.targets`"
+    assert targets.rendered(page, *targets.tables(postgres)) == page, "stale: run `python -m tools.targets`"
