@@ -30,7 +30,7 @@ from tests.support.run import (
     DOCUMENTS,
     STREAMS,
     Clock,
-    catalog,
+    catalog_of,
     command,
     environment,
     own_signals,
@@ -137,7 +137,7 @@ def watch(monkeypatch):
             handler = logging.StreamHandler(stderr)
             logging.getLogger().addHandler(handler)
             with own_signals(), redirect_stdout(io.StringIO()):
-                tap = TapInvoices(config=config, catalog=streams and catalog(config, streams))
+                tap = TapInvoices(config=config, catalog=streams and catalog_of(config, streams))
                 with tap.shown():
                     tap.sync_all()
             assert handler.stream is stderr

@@ -237,13 +237,12 @@ def own_signals():
 def sync(config, state=None, *, catalog=None, streams=None, full_table=()):
     """Run one sync in this process, and wait for its threads: what is still in flight must not meet the next test."""
     before, out = threading.enumerate(), io.StringIO()
+    if streams is not None:
+        catalog = catalog_of(config, streams)
     with own_signals(), contextlib.redirect_stdout(out):
         tap = Watched(config=deepcopy(config), state=deepcopy(of_accounts(state)), catalog=catalog)
-        for name, stream in tap.streams.items():
-            if streams is not None:
-                stream.selected = name in streams
-            if name in full_table:
-                stream.forced_replication_method = "FULL_TABLE"
+        for name in full_table:
+            tap.streams[name].forced_replication_method = "FULL_TABLE"
         tap.sync_all()
         tap.message_writer.flush()
     _join("read-", before)  # while they go on, they begin threads of the pools
@@ -264,19 +263,28 @@ def _discovered(config):
         return json.dumps(TapInvoices(config=json.loads(config)).catalog_dict)
 
 
-def catalog(config, streams):
-    """Return a catalog that selects the named streams."""
-    found = json.loads(_discovered(json.dumps(config, default=str)))
+_CATALOGS = {}
+
+
+def catalog_of(config, select="*", **changes):
+    """Return the discovered catalog with the named streams selected, and its entries for them changed."""
+    given = frozenset(name for name, value in config.items() if value), config.get("decimals")
+    if given not in _CATALOGS:
+        with own_signals():
+            _CATALOGS[given] = json.dumps(TapInvoices(config=deepcopy(config)).catalog_dict)
+    found = json.loads(_CATALOGS[given])
     for entry in found["streams"]:
-        for part in entry["metadata"]:
-            if not part["breadcrumb"]:
-                part["metadata"]["selected"] = entry["tap_stream_id"] in streams
+        selected = select == "*" or entry["tap_stream_id"] in select
+        root = next(part["metadata"] for part in entry["metadata"] if not part["breadcrumb"])
+        root["selected"] = selected
+        if selected:
+            entry.update(changes)
     return found
 
 
 def command(folder, config, state=None, *, streams=None):
     """Write what a tap's process reads into a folder, and return its command line."""
-    given = {"config": config, "state": state, "catalog": catalog(config, streams) if streams is not None else None}
+    given = {"config": config, "state": state, "catalog": catalog_of(config, streams) if streams is not None else None}
     arguments = []
     for name, value in given.items():
         if value is not None:

@@ -17,7 +17,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.sync.output import AccountWriter
 from tap_invoices.tap import TapInvoices
-from tests.support.run import STREAMS, bookmark_in, catalog, own_signals, shuffle_dates, sync, tell_every_state
+from tests.support.run import STREAMS, bookmark_in, catalog_of, own_signals, shuffle_dates, sync, tell_every_state
 
 NAMES = ("acme", "beta", "gamma")
 STREAM = "ibana_invoices"
@@ -74,7 +74,7 @@ def test_a_field_of_that_name_from_a_provider_is_an_unknown_one(box, text):
 
 def test_a_catalog_from_before_takes_neither_column_nor_key_away(box):
     config = box.accounts_config("ibana")
-    before = catalog(config, [STREAM])
+    before = catalog_of(config, [STREAM])
     [entry] = [entry for entry in before["streams"] if entry["tap_stream_id"] == STREAM]
     del entry["schema"]["properties"]["source_account"]
     entry["key_properties"] = ["id"]

@@ -9,8 +9,8 @@ from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_invoices.records.verbatim import VerbatimDecoder
 from tap_invoices.sandbox import Sandbox
-from tests.conftest import NOW, catalog_of
-from tests.support.run import STREAMS, settings
+from tests.conftest import NOW
+from tests.support.run import STREAMS, catalog_of, settings
 from tests.unit.test_decimals import leaves, types
 
 LONG = "1234567890123456.789"

@@ -9,8 +9,7 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.config.state import read_state
 from tap_invoices.streams.schemas import SCHEMAS_DIR
-from tests.conftest import catalog_of
-from tests.support.run import STREAMS, UNIFIED, settings
+from tests.support.run import STREAMS, UNIFIED, catalog_of, settings
 from tests.sync.test_every_stream import STREAMS as KEYS
 
 LIST, DETAILS = "matas_invoices", "matas_invoice_details"

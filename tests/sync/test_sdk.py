@@ -7,8 +7,7 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.tap import TapInvoices
-from tests.conftest import catalog_of
-from tests.support.run import own_signals
+from tests.support.run import catalog_of, own_signals
 
 # The class is made before there is a sandbox, and keeps this dictionary: the sandbox's addresses come into it later.
 CONFIG = {**Sandbox().config(), "documents": {"mode": "inline", "read_xml": True}}
