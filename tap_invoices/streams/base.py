@@ -159,23 +159,14 @@ class InvoiceStream(EndingStream, ABC):
     @override
     def _log_misfits(self) -> None:
         for name, count in sorted(self.conformer.misfits.items()):
-            self.logger.warning(
-                "%s: %d records with a `%s` that does not fit its type; the originals are in additional_properties",
-                self.name,
-                count,
-                name,
-            )
+            what = f"records with a `{name}` that does not fit its type; the originals are in additional_properties"
+            self.services.note(self.name, count, what)
         for name, count in sorted(self.conformer.dropped.items()):
-            self.logger.warning(
-                "%s: %d records with a `%s` that does not fit, and is deselected in whole or in part: it is left out",
-                self.name,
-                count,
-                name,
-            )
+            what = f"records with a `{name}` that does not fit, and is deselected in whole or in part: it is left out"
+            self.services.note(self.name, count, what)
         for name, count in sorted(self.conformer.unknown.items()):
-            self.logger.warning(
-                "%s: %d records with an unknown field `%s`; it is kept in additional_properties", self.name, count, name
-            )
+            what = f"records with an unknown field `{name}`; it is kept in additional_properties"
+            self.services.note(self.name, count, what)
 
     # Bookmark
 

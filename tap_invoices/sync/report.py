@@ -42,6 +42,8 @@ class Report:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._shown: dict[str, tuple[Counts, int | None]] = {}
+        self._notes: dict[tuple[str, str], tuple[int, int]] = {}
+        """Stream and what so many of its rows have in common → rows and accounts, where there are several."""
         self._ended = 0
         self._told = 0
         self._is_progress_due = Doubling()
@@ -100,6 +102,14 @@ class Report:
                 self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
                 self.failures[str(account)].setdefault(account.title_of(counts.stream), str(error))
 
+    def note(self, account: Account, stream: str, count: int, what: str) -> None:
+        """Warn of what so many rows have in common: at once, or at the end of the run for all accounts together."""
+        self.logger_of(account).warning("%s: %d %s", stream, count, what)
+        if self.is_crowd:
+            with self._lock:
+                rows, accounts = self._notes.get((stream, what), (0, 0))
+                self._notes[stream, what] = (rows + count, accounts + 1)
+
     def fail(self, account: Account, streams: Iterable[str], reason: str) -> None:
         """Take note of an account that could not even begin."""
         for stream in streams:
@@ -125,6 +135,7 @@ class Report:
 
     def summarise(self, streams: int) -> bool:
         """Tell what is not whole, and whether all is."""
+        self._log_notes()
         whole = self._accounts - len(self.failures)
         if self.failures and self.is_crowd:
             reasons = "; ".join(self._reasons())
@@ -141,6 +152,14 @@ class Report:
                 "; ".join(f"{name} ({reason})" for name, reason in found.items()),
             )
         return not self.failures
+
+    def _log_notes(self) -> None:
+        for (stream, what), (rows, accounts) in list(self._notes.items())[:_TOLD]:
+            self._logger.warning("%s: %d %s (%d accounts)", stream, rows, what, accounts)
+        if len(self._notes) > _TOLD:
+            self._logger.warning(
+                "%d more of that kind; TAP_INVOICES_LOGLEVEL=debug tells them", len(self._notes) - _TOLD
+            )
 
     def _reasons(self) -> Iterable[str]:
         """Yield each reason with the accounts that have it, so many in all."""
