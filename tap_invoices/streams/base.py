@@ -83,7 +83,7 @@ class InvoiceStream(EndingStream, ABC):
     @property
     def emits_records_as_they_are(self) -> bool:
         """Whether nothing is changed between record and message: no map, flattening, text amount, deselected field."""
-        maps = self.stream_maps
+        maps = self.stream_maps if self.selected else ()  # what is not selected has none
         plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform and not maps[0].flattening_enabled
         plain = plain and not self.has_text_amounts and not self.config.get("batch_config")
         return plain and not self.deselected.paths
@@ -159,23 +159,14 @@ class InvoiceStream(EndingStream, ABC):
     @override
     def _log_misfits(self) -> None:
         for name, count in sorted(self.conformer.misfits.items()):
-            self.logger.warning(
-                "%s: %d records with a `%s` that does not fit its type; the originals are in additional_properties",
-                self.name,
-                count,
-                name,
-            )
+            what = f"records with a `{name}` that does not fit its type; the originals are in additional_properties"
+            self.services.note(self.name, count, what)
         for name, count in sorted(self.conformer.dropped.items()):
-            self.logger.warning(
-                "%s: %d records with a `%s` that does not fit, and is deselected in whole or in part: it is left out",
-                self.name,
-                count,
-                name,
-            )
+            what = f"records with a `{name}` that does not fit, and is deselected in whole or in part: it is left out"
+            self.services.note(self.name, count, what)
         for name, count in sorted(self.conformer.unknown.items()):
-            self.logger.warning(
-                "%s: %d records with an unknown field `%s`; it is kept in additional_properties", self.name, count, name
-            )
+            what = f"records with an unknown field `{name}`; it is kept in additional_properties"
+            self.services.note(self.name, count, what)
 
     # Bookmark
 

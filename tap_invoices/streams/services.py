@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tap_invoices.http.client import Client
 
 Row = dict[str, Any]
+Note = Callable[[str, int, str], None]
+"""Takes a stream's title, how many, and of what."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Services:
         read: Yields the batches of the stream of a name, as a reader fetches them.
         writer: Takes a record's line that needs no change.
         close: Takes each stream's counts at its end.
+        note: Takes what so many of a stream's rows have in common, which their user should know.
     """
 
     account: str
@@ -69,3 +72,4 @@ class Services:
     read: Callable[[str], Generator[Batch, None, None]]
     writer: Writer
     close: Close
+    note: Note

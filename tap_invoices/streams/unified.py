@@ -165,7 +165,6 @@ class UnifiedInvoices(Unified, ABC):
         super().__init__(tap, services, parent)
         self._off: Counter[str] = Counter()
         """Rule → rows that do not keep it."""
-        self._rows_off = 0
         self._fractions = 0
         """Rows with an amount in cents that is no whole number of them."""
 
@@ -195,7 +194,6 @@ class UnifiedInvoices(Unified, ABC):
     def unify(self, row: Record, context: MappingContext) -> Iterable[Row]:
         made = self.mapping.invoice(row, context)
         if made["checks_ok"] is False:
-            self._rows_off += 1
             self._off.update(rule for rule, off in made["checks"].items() if off)
         if context.amounts_in == "cents":
             self._fractions += any(_has_fraction(row.get(name)) for name in self.mapping.unknown_units)
@@ -204,25 +202,15 @@ class UnifiedInvoices(Unified, ABC):
     @override
     def _log_misfits(self) -> None:
         super()._log_misfits()
-        where, setting = f"{self.name} ({self.provider})", {"setting": f"{self.provider}.amounts_in"}
-        if self.lacks_units and self.counts.emitted:
-            self.logger.warning(
-                "%s: its amounts are null, for it does not say their unit: set `%s.amounts_in` to units or cents",
-                where,
-                self.provider,
-                extra=setting,
-            )
+        where, setting = f"{self.name} ({self.provider})", f"`{self.provider}.amounts_in`"
+        if self.lacks_units and (count := self.counts.emitted):
+            what = f"rows without amounts, for the provider does not say their unit: set {setting} to units or cents"
+            self.services.note(where, count, what)
         if self._fractions:
-            self.logger.warning(
-                "%s: %d invoices with an amount that is no whole number of cents: set `%s.amounts_in` to units",
-                where,
-                self._fractions,
-                self.provider,
-                extra=setting,
-            )
-        if self._rows_off:
-            rules = ", ".join(f"{rule}: {count}" for rule, count in sorted(self._off.items()))
-            self.logger.warning("%s: %d of %d do not add up (%s)", where, self._rows_off, self.counts.emitted, rules)
+            what = f"invoices with an amount that is no whole number of cents: set {setting} to units"
+            self.services.note(where, self._fractions, what)
+        for rule, count in sorted(self._off.items()):
+            self.services.note(where, count, f"rows that do not add up by {rule}")
 
 
 class UnifiedLines(Unified, ABC):

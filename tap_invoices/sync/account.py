@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tap_invoices.http.account import Account
     from tap_invoices.http.client import Client
     from tap_invoices.streams.base import InvoiceStream
-    from tap_invoices.streams.services import Batch, Close
+    from tap_invoices.streams.services import Batch, Close, Note
 
 
 def _parent_of(kind: type[InvoiceStream]) -> type[InvoiceStream] | None:
@@ -79,6 +79,7 @@ class AccountTap(Tap):
         logger: Where it tells what happens.
         writer: Takes what it emits.
         close: Takes each stream's counts at its end.
+        note: Takes what so many of a stream's rows have in common.
         bookmarks: Where its streams begin, which are written to.
     """
 
@@ -97,6 +98,7 @@ class AccountTap(Tap):
         logger: logging.Logger,
         writer: AccountWriter,
         close: Close,
+        note: Note,
         bookmarks: dict[str, Any],
     ) -> None:
         self.account = account
@@ -104,7 +106,7 @@ class AccountTap(Tap):
         self.logger = AccountLogger(logging.getLogger(self.name), account)  # what the SDK says of each tap is for DEBUG
         self._kinds = front.kinds(account)
         self._memory = front.memory
-        self._services = Services(account.name, client, self._read, writer, close)
+        self._services = Services(account.name, client, self._read, writer, close, note)
         self._reader: AccountReader | None = None
         super().__init__(
             config={**front.config, **{n: v for n, v in account.config.items() if n == "start_date"}},

@@ -75,6 +75,7 @@ class Opener:
             logger=logger,
             writer=AccountWriter(account, self._output),
             close=partial(self._report.close, account),
+            note=partial(self._report.note, account),
             bookmarks=self._output.bookmarks_of(account, self._front.names(account)),
         )
         self._keep(tap)

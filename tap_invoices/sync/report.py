@@ -42,7 +42,8 @@ class Report:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._shown: dict[str, tuple[Counts, int | None]] = {}
-        self._settings_told: set[str] = set()
+        self._notes: dict[tuple[str, str], tuple[int, int]] = {}
+        """Stream and what so many of its rows have in common → rows and accounts, where there are several."""
         self._ended = 0
         self._told = 0
         self._is_progress_due = Doubling()
@@ -71,7 +72,7 @@ class Report:
 
     def logger_of(self, account: Account) -> Any:
         """Return where an account tells what happens."""
-        return AccountLogger(self._logger, account, self._settings_told) if self.is_crowd else self._logger
+        return AccountLogger(self._logger, account) if self.is_crowd else self._logger
 
     def close(
         self,
@@ -101,6 +102,14 @@ class Report:
                 self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
                 self.failures[str(account)].setdefault(account.title_of(counts.stream), str(error))
 
+    def note(self, account: Account, stream: str, count: int, what: str) -> None:
+        """Warn of what so many rows have in common: at once, or at the end of the run for all accounts together."""
+        self.logger_of(account).warning("%s: %d %s", stream, count, what)
+        if self.is_crowd:
+            with self._lock:
+                rows, accounts = self._notes.get((stream, what), (0, 0))
+                self._notes[stream, what] = (rows + count, accounts + 1)
+
     def fail(self, account: Account, streams: Iterable[str], reason: str) -> None:
         """Take note of an account that could not even begin."""
         for stream in streams:
@@ -126,6 +135,7 @@ class Report:
 
     def summarise(self, streams: int) -> bool:
         """Tell what is not whole, and whether all is."""
+        self._log_notes()
         whole = self._accounts - len(self.failures)
         if self.failures and self.is_crowd:
             reasons = "; ".join(self._reasons())
@@ -143,6 +153,14 @@ class Report:
             )
         return not self.failures
 
+    def _log_notes(self) -> None:
+        for (stream, what), (rows, accounts) in list(self._notes.items())[:_TOLD]:
+            self._logger.warning("%s: %d %s (%d accounts)", stream, rows, what, accounts)
+        if len(self._notes) > _TOLD:
+            self._logger.warning(
+                "%d more of that kind; TAP_INVOICES_LOGLEVEL=debug tells them", len(self._notes) - _TOLD
+            )
+
     def _reasons(self) -> Iterable[str]:
         """Yield each reason with the accounts that have it, so many in all."""
         by_reason: defaultdict[str, list[str]] = defaultdict(list)
@@ -158,18 +176,14 @@ class Report:
 class AccountLogger(logging.LoggerAdapter[logging.Logger]):
     """Tells at DEBUG what happens in an account, and whose it is.
 
-    What asks for a setting, as ``extra`` says, is for the user all the same, from the first account that needs it.
-
     Args:
         logger: The tap's.
         account: Which one.
-        settings_told: Settings that an account has asked for.
     """
 
-    def __init__(self, logger: logging.Logger, account: Account, settings_told: set[str] | None = None) -> None:
+    def __init__(self, logger: logging.Logger, account: Account) -> None:
         super().__init__(logger, {})
         self._account = account
-        self._settings_told: set[str] = set() if settings_told is None else settings_told
 
     def getChild(self, _suffix: str) -> AccountLogger:  # noqa: N802  (as loggers have it)
         """Return itself: loggers are never let go, and a thousand accounts would have many."""
@@ -177,12 +191,7 @@ class AccountLogger(logging.LoggerAdapter[logging.Logger]):
 
     @override
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        setting = (kwargs.get("extra") or {}).get("setting")
-        if setting is None or setting in self._settings_told:
-            level = logging.DEBUG
-        else:
-            self._settings_told.add(setting)
-        super().log(level, msg, *args, **kwargs)
+        super().log(logging.DEBUG, msg, *args, **kwargs)
 
     @override
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

@@ -389,9 +389,29 @@ def test_the_log_does_not_grow_with_the_accounts(box, caplog):
     assert not [
         line
         for line in told
-        if "documents" not in line and any(stream in line for stream in ("ibana_invoices", "covage_invoices"))
+        if not ("documents" in line or line.endswith(" (3 accounts)"))
+        and any(stream in line for stream in ("ibana_invoices", "covage_invoices"))
     ]
     assert told[-1] == "15 of 15 accounts are whole"
+
+
+def test_what_accounts_have_in_common_is_told_once_with_its_counts(box, caplog):
+    """No unit of amounts is set for any; two send a field that the schema does not know."""
+    for name in NAMES[:2]:
+        book = box.book("ibana", name)
+        for key in list(book.invoices)[:2]:
+            book.change(key, colour="red")
+    config = box.accounts_config("ibana")
+    del config["ibana"]["amounts_in"]
+    with caplog.at_level(logging.INFO), own_signals():
+        assert _run(config)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line for line in told if "colour" in line] == [
+        "ibana_invoices: 4 records with an unknown field `colour`; it is kept in additional_properties (2 accounts)"
+    ]
+    [line] = [line for line in told if "amounts_in" in line]
+    assert line.startswith("invoices (ibana): 75 rows without amounts, ")
+    assert line.endswith(" set `ibana.amounts_in` to units or cents (3 accounts)")
 
 
 def _run(config):
