@@ -179,7 +179,7 @@ class WindowPaginator(Paginator[Window]):
 
 
 class OffsetPaginator(WindowPaginator):
-    """Any first row, and as many rows as a page has: that may be the most that the server allows."""
+    """Any first row, any number of rows, but never more than a page's size: the server may allow no more."""
 
     @override
     def plan(self, position: int) -> Window:

@@ -10,7 +10,7 @@ import codecs
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
@@ -100,7 +100,7 @@ class VerbatimDecoder:
             _check_text(body)
             page = _PAGE.decode(body)
             page[self._rows] = list(self._verbatim(page[self._rows]))  # type: ignore[arg-type]
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, InvalidOperation):
             return None
         return page
 

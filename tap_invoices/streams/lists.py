@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future
+from decimal import Decimal
 from functools import cached_property, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from tap_invoices.streams.services import Row
 
 
+_MOST_DIGITS = 20
+"""Of a list's total; ``int`` would take hours for 1e999999."""
 UNEXPECTED = "the answer is JSON, but not of the shape that the provider documents"
 
 
@@ -64,7 +67,7 @@ class PagedStream(InvoiceStream):
         value = None if body is None else self._decode(body)
         try:
             rows, total, following = self.parse_page(value)
-            total = None if total is None else int(total)
+            total = _whole(total)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise BodyError(UNEXPECTED) from None
         if not isinstance(rows, list) or not all(isinstance(row, (dict, VerbatimRow)) for row in rows):
@@ -146,6 +149,12 @@ class PagedStream(InvoiceStream):
                 if each not in asked:
                     asked[each] = self.client.workers.submit(self.fetch_page, each, context)
         return asked.pop(token).result() if token in asked else self.fetch_page(token, context)
+
+
+def _whole(total: Any) -> int | None:
+    if isinstance(total, Decimal) and total.adjusted() > _MOST_DIGITS:
+        raise ValueError
+    return None if total is None else int(total)
 
 
 class ListStream(InvoiceStream):

@@ -133,6 +133,26 @@ def test_figures_may_come_as_text(box, read):
     assert len(read(LIST).records[LIST]) == 1
 
 
+HUGE = "1e99999999999999999999"
+
+
+def test_a_number_beyond_all_bounds_is_kept_as_its_text_and_holds_up_no_row(box, read):
+    answer = json.loads(page(box, 0, 1, records=2))
+    answer["invoices"][0]["total"] = "HUGE"
+    body = json.dumps(answer).replace('"HUGE"', HUGE)
+    box.faults.add(path="/invoices$", times=None, action={"status": 200, "body": body})
+    first, second = read(LIST).records[LIST]
+    assert (first["total"], first["additional_properties"]["total"]) == (None, HUGE)
+    assert isinstance(second["total"], Decimal)
+
+
+@pytest.mark.parametrize("count", [HUGE, "1e999999"])
+def test_a_count_beyond_all_bounds_is_none(box, read, count, no_waits):  # noqa: ARG001
+    body = page(box, 0, records="HUGE").replace('"HUGE"', count)
+    box.faults.add(path="/invoices$", times=None, action={"status": 200, "body": body})
+    assert "not of the shape" in read(LIST).failures[LIST]
+
+
 @pytest.mark.parametrize("cap", [2, 7])
 def test_a_server_that_sends_fewer_than_asked_for_is_read_whole(box, read, cap):
     box.faults.add(path="/invoices$", times=None, action={"cap": cap})

@@ -138,6 +138,10 @@ def test_what_is_nested_too_deep_takes_the_general_road():
     assert not is_verbatim(page({**ROW, "counterparty": {"new": "#"}}).replace(b'"#"', deep))
 
 
+def test_a_total_beyond_all_bounds_takes_the_general_road():
+    assert not is_verbatim(b'{"data": [], "meta": {"itemCount": 1e99999999999999999999}}')
+
+
 def test_a_lone_surrogate_takes_the_general_road():
     assert not is_verbatim(page({**ROW, "notes": "NOTE"}).replace(b"NOTE", rb"\ud83d"))
     assert is_verbatim(page({**ROW, "notes": "NOTE"}).replace(b"NOTE", "é😀".encode()))
