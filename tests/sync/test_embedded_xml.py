@@ -41,6 +41,7 @@ def test_a_document_s_row_has_the_xml_that_its_pdf_carries(box, sync, tmp_path):
         assert {key: (row["embedded_xml"], row["embedded_xml_profile"]) for key, row in found.items()} == {
             key: (reading.xml, reading.profile) for key, reading in books.items()
         }
+        assert [row["additional_properties"] for row in found.values()] == [None] * len(books)
     assert len(list((tmp_path / "kept" / COVAGE / ACCOUNT).iterdir())) == len(books)
 
 
