@@ -44,7 +44,6 @@ class Fleet:
         self.taps = []
         start = pipe._started
         monkeypatch.setattr(pipe, "_started", lambda command, **given: self._started(start, command, given))
-        monkeypatch.setattr(cli, "_streams", lambda *_: (STREAM,))
 
     def _started(self, start, command, given):
         if command[: len(COMMAND)] != COMMAND:
@@ -97,7 +96,7 @@ def test_the_first_batch_runs_alone_where_there_is_no_state_yet(fleet, monkeypat
 
     monkeypatch.setattr(engines.ThreadPoolExecutor, "submit", submitted)
     monkeypatch.setattr("tap_invoices.fleet.states._AT_ONCE", 1)
-    monkeypatch.setattr(states.States, "read", lambda *_: {})
+    monkeypatch.setattr(states.States, "read", lambda *_: ({}, {}))
     monkeypatch.setattr(states.States, "write", lambda *_: None)
     assert fleet.run("--batch", "2", "--jobs", "2") == 0
     assert order[1] == "ended"
@@ -156,7 +155,7 @@ def test_shards_may_be_other_ones_the_next_time(fleet):
 
 
 def test_an_account_that_the_ledger_does_not_know_is_lost(fleet, monkeypatch):
-    monkeypatch.setattr(cli, "_streams", lambda *_: (STREAM, "ibana_others"))
+    monkeypatch.setattr("tap_invoices.fleet.accounts.streams", lambda _: {"ibana": {STREAM, "ibana_others"}})
     assert fleet.run() == 75
     assert "no word of ibana/acct-0, ibana/acct-1, ibana/acct-2" in fleet.told
 
@@ -166,7 +165,7 @@ def test_states_are_joined_and_split():
     other = {"bookmarks": {"invoices": {"version": 2, "accounts": {"covage/a": {"x": 2}, "ibana/a": {"x": 3}}}}}
     whole = states.joined([one, other])
     assert whole == {"bookmarks": {**one["bookmarks"], **other["bookmarks"]}}
-    parts = states.split(whole, ["covage", "ibana"])
+    parts = states.split(whole)
     assert sorted(parts) == ["covage/a", "ibana/a"]
     assert parts["ibana/a"]["bookmarks"]["invoices"]["accounts"] == {"ibana/a": {"x": 3}}
     assert states.joined(parts.values()) == whole
@@ -178,7 +177,8 @@ def test_states_are_joined_and_split():
         (["--target", "no-such-target"], "no command 'no-such-target' is there"),
         (["--dask", "tcp://example.com:8786"], "is not on this machine: give --tls"),
         (["--tls", "."], "--tls goes with --dask"),
-        (["--shard", "3/3"], "must be like 3/10"),
+        (["--shard", "3/3"], "`shard` must be a part and how many there are"),
+        (["--shard", ""], "`shard` must be a part and how many there are"),
         (["--batch", "0"], "must be a number from 1 on"),
         (["--config", "no-such-file"], "the settings cannot be read (No such file"),
         (["--state-url", "nowhere://b"], "states cannot be kept"),

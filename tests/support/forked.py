@@ -28,7 +28,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 class Process:
     """What ``subprocess.Popen`` would be of a tap's command line."""
 
-    def __init__(self, command, *, cwd=None, env=None, stdout=None, stderr=None, process_group=None):  # noqa: PLR0913
+    def __init__(self, command, *, cwd=None, env=None, stdin=None, stdout=None, stderr=None, process_group=None):  # noqa: PLR0913
         assert command[: len(COMMAND)] == COMMAND, command
         self.args, self.returncode = command, None
         self.stdout, out = _outlet(stdout, 1)
@@ -41,7 +41,7 @@ class Process:
         }
         self._server = socket.socket(socket.AF_UNIX)
         self._server.connect(_server())
-        socket.send_fds(self._server, [b"\n"], [out, err])
+        socket.send_fds(self._server, [b"\n"], [_nothing() if stdin is None else stdin.fileno(), out, err])
         for outlet, end in ((stdout, out), (stderr, err)):
             if outlet == subprocess.PIPE:
                 os.close(end)
@@ -172,7 +172,7 @@ def _serve(address):
 
 def _fork_and_watch(connection):
     """Fork the tap's process, tell its id and its exit code, and end; in the tap's process, return what is to run."""
-    _, outlets, _, _ = socket.recv_fds(connection, 1, 2)
+    _, outlets, _, _ = socket.recv_fds(connection, 1, 3)
     with connection.makefile("rb") as file:
         given = json.loads(file.readline())
     pid = os.fork()
@@ -191,7 +191,7 @@ def _become(given, outlets):
     """Take the place of a process that was started with these arguments."""
     if given["group"] is not None:
         os.setpgid(0, given["group"])
-    for number, outlet in enumerate([_nothing(), *outlets]):
+    for number, outlet in enumerate(outlets):
         os.dup2(outlet, number)
     for outlet in outlets:
         os.close(outlet)
