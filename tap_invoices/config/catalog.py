@@ -59,7 +59,9 @@ def discovered(
     """Return the streams of the providers that are on, and those that are left out, for documents are nowhere kept."""
     on = [stream for provider in providers if provider.is_configured(config) for stream in provider.streams]
     has_documents = any((config.get("documents") or {}).values())
-    left_out: list[type[InvoiceStream]] = [] if has_documents else [stream for stream in on if issubclass(stream, DocumentStream)]
+    left_out: list[type[InvoiceStream]] = (
+        [] if has_documents else [stream for stream in on if issubclass(stream, DocumentStream)]
+    )
     return [stream for stream in on if stream not in left_out], left_out
 
 

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
@@ -31,6 +32,7 @@ class Process:
     def __init__(self, command, *, cwd=None, env=None, stdin=None, stdout=None, stderr=None, process_group=None):  # noqa: PLR0913
         assert command[: len(COMMAND)] == COMMAND, command
         self.args, self.returncode = command, None
+        self._waits = threading.Lock()
         self.stdout, out = _outlet(stdout, 1)
         self.stderr, err = _outlet(stderr, 2)
         given = {
@@ -59,14 +61,17 @@ class Process:
         self.wait()
 
     def poll(self):
-        with suppress(subprocess.TimeoutExpired):
-            self.wait(0)
+        if self._waits.acquire(blocking=False):  # else another thread does
+            self._waits.release()
+            with suppress(subprocess.TimeoutExpired):
+                self.wait(0)
         return self.returncode
 
     def wait(self, timeout=None):
-        if self.returncode is None:
-            self.returncode = self._answer(timeout)
-            self._server.close()
+        with self._waits:
+            if self.returncode is None:
+                self.returncode = self._answer(timeout)
+                self._server.close()
         return self.returncode
 
     def send_signal(self, number):
