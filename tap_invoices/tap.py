@@ -22,7 +22,6 @@ from tap_invoices.config.state import read_state, refuse_removals
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
 from tap_invoices.streams.binding import bind
-from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.ledger import Ledger
 from tap_invoices.streams.unified import TABLES
 from tap_invoices.streams.writer import BufferedWriter
@@ -87,9 +86,7 @@ class TapInvoices(CommandLineTap):
     @classmethod
     @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the SDK's settings, but of its formats of batch files the one that works here."""
-        super().append_builtin_config(config_jsonschema)
-        settings.leave_json_lines(config_jsonschema["properties"])
+        settings.add_those_of_the_sdk(config_jsonschema)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -120,11 +117,9 @@ class TapInvoices(CommandLineTap):
 
     @override
     def discover_streams(self) -> list[InvoiceStream]:
-        on = [stream for provider in PROVIDERS if provider.is_configured(self.config) for stream in provider.streams]
-        has_documents = any((self.config.get("documents") or {}).values())
-        if left_out := [stream for stream in on if not has_documents and issubclass(stream, DocumentStream)]:
+        on, left_out = catalogs.discovered(self.config, PROVIDERS)
+        if left_out:
             self.logger.info("%s", catalogs.without_documents(self.input_catalog, left_out))
-            on = [stream for stream in on if stream not in left_out]
         return [stream(self) for stream in (*on, *TABLES)]
 
     @property

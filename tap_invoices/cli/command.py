@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from abc import ABC, abstractmethod
-from decimal import Decimal
-from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 import click
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_invoices.cli import logs
+from tap_invoices.cli import files, logs
 
 
 class CommandLineTap(Tap, ABC):
@@ -47,8 +43,8 @@ class CommandLineTap(Tap, ABC):
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config,
-            state=_read_json(state, "--state"),
-            catalog=_read_json(catalog, "--catalog"),
+            state=files.read_json(state, "--state"),
+            catalog=files.read_json(catalog, "--catalog"),
             parse_env_config=config.parse_env,
         )
         logs.quieten()
@@ -62,7 +58,7 @@ class CommandLineTap(Tap, ABC):
         read: dict[str, Any] = {}
         for path in value:
             if path != "ENV":
-                read |= _read_config(path)
+                read |= files.read_config(path)
         return _ConfigInput(config=read, parse_env="ENV" in value)
 
     @classmethod
@@ -73,7 +69,7 @@ class CommandLineTap(Tap, ABC):
             super().cb_test(ctx, param, value)
             return
         config = ctx.params["config"]
-        catalog = _read_json(ctx.params.get("catalog"), "--catalog")
+        catalog = files.read_json(ctx.params.get("catalog"), "--catalog")
         passes = cls.try_out(config=config.config, catalog=catalog, parse_env_config=config.parse_env)
         ctx.exit(0 if passes else 1)
 
@@ -87,45 +83,3 @@ class CommandLineTap(Tap, ABC):
         options["catalog"].is_eager = True  # --test needs it, wherever it stands
         options["test"].help = "Ask each provider once for each selected stream; --test=schema only writes schemas."
         return command
-
-
-def _read_config(path: str) -> dict[str, Any]:
-    name = f"the file given with --config, {path},"
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        _refuse(name, f"cannot be read: {error.strerror}")
-    return _to_object(data, name)
-
-
-def _read_json(file: IO[bytes] | None, option: str) -> dict[str, Any] | None:
-    """Read a file that a command line option names; an empty state, as a target leaves it that had none, is none."""
-    if file is None:
-        return None
-    with file:
-        data = file.read()
-    return None if option == "--state" and not data.strip() else _to_object(data, f"the file given with {option}")
-
-
-def _to_object(data: bytes, name: str) -> dict[str, Any]:
-    """Return the JSON object in a file, which Windows may have begun with a byte order mark.
-
-    Raises:
-        ConfigValidationError: If there is none.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-        value = json.loads(text, parse_float=Decimal)
-    except UnicodeDecodeError:
-        _refuse(name, "is not in UTF-8")
-    except json.JSONDecodeError as error:
-        where = f"{error.msg}, line {error.lineno}, column {error.colno}"
-        _refuse(name, f"is not JSON: {where}" if text.strip() else "is empty")
-    if not isinstance(value, dict):
-        _refuse(name, "is not a JSON object")
-    return value
-
-
-def _refuse(name: str, fault: str) -> NoReturn:
-    msg = f"{name} {fault}"
-    raise ConfigValidationError(msg, errors=[msg]) from None

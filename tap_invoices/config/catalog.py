@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, MetadataMapping, Schema
 
+from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.schemas import full_key, full_schema
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ def read_catalog(given: Any, streams: Iterable[type[InvoiceStream]], decimals: s
         raise ConfigValidationError(msg, errors=errors)
     selected = {name: entry for name in known if (entry := entries.get(name)) and _is_selected(entry)}
     return Catalog({name: _own_entry(known[name], entry, decimals) for name, entry in selected.items()})
+
+
+def discovered(
+    config: Mapping[str, Any], providers: Iterable[Provider]
+) -> tuple[list[type[InvoiceStream]], list[type[InvoiceStream]]]:
+    """Return the streams of the providers that are on, and those that are left out, for documents are nowhere kept."""
+    on = [stream for provider in providers if provider.is_configured(config) for stream in provider.streams]
+    has_documents = any((config.get("documents") or {}).values())
+    left_out: list[type[InvoiceStream]] = (
+        [] if has_documents else [stream for stream in on if issubclass(stream, DocumentStream)]
+    )
+    return [stream for stream in on if stream not in left_out], left_out
 
 
 def missing(catalog: Catalog | None, config: Mapping[str, Any], providers: Iterable[Provider]) -> list[str]:

@@ -53,7 +53,7 @@ def url(path: str, value: str, *, allow_http: bool) -> Told:
         yield path, "must be a URL such as https://api.example.com"
     elif parts.username or parts.password or parts.query or parts.fragment:
         yield path, "must be a plain URL, without user, query or fragment"
-    elif parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+    elif parts.scheme == "http" and not (allow_http or is_loopback(host)):
         yield path, "must be https://, or set `allow_http` to send credentials in the clear"
 
 
@@ -64,7 +64,8 @@ def doubled_version(path: str, value: str, provider: Provider) -> Told:
         yield path, f"must end before {doubled[0]}, which the tap adds itself"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether what goes to a host stays on this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from singer_sdk import Tap
 from singer_sdk import typing as th
 
 from tap_invoices.providers.base import MOST, Provider, Setting, in_header, whole
@@ -179,8 +180,10 @@ def holds_secrets(schema: Mapping[str, Any]) -> bool:
     )
 
 
-def leave_json_lines(properties: dict[str, Any]) -> None:
-    """Leave of the SDK's formats of batch files the one that works here."""
+def add_those_of_the_sdk(schema: dict[str, Any]) -> None:
+    """Add the SDK's settings, but of its formats of batch files the one that works here."""
+    Tap.append_builtin_config(schema)
+    properties = schema["properties"]
     batch = copy.deepcopy(properties["batch_config"])
     batch["properties"]["encoding"]["properties"]["format"]["enum"] = ["jsonl"]
     properties["batch_config"] = batch

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import fsspec
+from singer_sdk.exceptions import ConfigValidationError
 
-from tap_invoices.config import accounts, settings, validation, values
+from tap_invoices.cli import files
+from tap_invoices.config import accounts, catalog, settings, validation, values
 from tap_invoices.config.environment import Variables
 from tap_invoices.errors import LocalError
 from tap_invoices.providers import PROVIDERS
@@ -17,8 +18,6 @@ from tap_invoices.streams import storage
 
 if TYPE_CHECKING:
     from tap_invoices.http.account import Account
-
-NAMES = tuple(provider.name for provider in PROVIDERS)
 
 
 class SettingsError(Exception):
@@ -47,11 +46,20 @@ def read(data: bytes, shard: str | None = None) -> list[Account]:
         SettingsError: If the settings have faults.
     """
     schema, config = _tidied(data)
-    config = {**config, "shard": shard} if shard else config
+    every = config.get("shard", "0/1")  # a shard too, so that what is refused in a part of the accounts is told here
+    config = {**config, "shard": every if shard is None else shard}
     faults, entries = validation.check(schema, config, PROVIDERS)
     if faults:
         raise SettingsError("\n".join(faults))
     return accounts.expand(config, entries, Variables())
+
+
+def streams(data: bytes) -> dict[str, set[str]]:
+    """Return the streams of each provider that a sync of these settings reads."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for stream in catalog.discovered(_tidied(data)[1], PROVIDERS)[0]:
+        found[stream.provider].add(str(stream.name))  # type: ignore[misc]
+    return found
 
 
 def secrets(data: bytes, names: Iterable[str]) -> set[str]:
@@ -70,12 +78,9 @@ def secrets(data: bytes, names: Iterable[str]) -> set[str]:
 
 def _tidied(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     schema = settings.json_schema(PROVIDERS)
+    settings.add_those_of_the_sdk(schema)
     try:
-        config = json.loads(data.decode("utf-8-sig"), parse_float=Decimal)
-    except ValueError as error:
-        msg = "the settings are not JSON"
-        raise SettingsError(msg) from error
-    if not isinstance(config, dict):
-        msg = "the settings are not a JSON object"
-        raise SettingsError(msg)
+        config = files.to_object(data, "the file given with --config")
+    except ConfigValidationError as error:
+        raise SettingsError(str(error)) from error
     return schema, values.tidy(schema, config)

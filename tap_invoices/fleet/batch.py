@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from tap_invoices.counts import Outcome
 from tap_invoices.fleet import accounts, log, pipe, states
 from tap_invoices.fleet.states import State, States
+from tap_invoices.streams.writer import READER_LEFT
 
 TAP = (sys.executable, "-m", "tap_invoices")
 _WHOLE = {Outcome.COMPLETE, Outcome.SHORT}
@@ -28,13 +28,11 @@ class Job:
         config: Path or URL of the settings.
         state_url: Where the state files are.
         target: The target's command.
-        streams: The streams that each account's ledger must have a line of, if they are its provider's.
     """
 
     config: str
     state_url: str
     target: tuple[str, ...]
-    streams: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,32 +66,40 @@ def run_batch(job: Job, names: Sequence[str]) -> dict[str, Result]:
 
 def _run(job: Job, names: Sequence[str]) -> dict[str, Result]:
     data, files = accounts.load(job.config), States(job.state_url)
-    known = files.read(names)
-    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile() as told:
-        folder = Path(name)
-        given = {
-            "config": {"only_accounts": list(names)},
-            "state": states.joined(known.values()),
-            "log": log.CONFIG,
-        }
-        paths = {option: _write(folder, option, json.dumps(value).encode()) for option, value in given.items()}
-        settings = job.config if Path(job.config).is_file() else _write(folder, "settings", data)
+    known, faults = files.read(names)
+    results = {account: Result(0, fault) for account, fault in faults.items()}
+    if usable := [account for account in names if account not in faults]:
+        results |= _synced(job, usable, data, partial(_keep, files, known), states.joined(known.values()))
+    return results
+
+
+def _synced(
+    job: Job, names: Sequence[str], data: bytes, take: Callable[[bytes], None], state: State
+) -> dict[str, Result]:
+    """Run the tap for some accounts, which overrules what the settings say of parts, and return what came of each."""
+    given = {
+        "config": json.dumps({"only_accounts": list(names), "shard": None}).encode(),
+        "state": states.dumped(state),
+        "log": json.dumps(log.CONFIG).encode(),
+    }
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile() as settings, tempfile.TemporaryFile() as told:
+        paths = {option: Path(name, f"{option}.json") for option in given}
+        for option, path in paths.items():
+            path.write_bytes(given[option])
+        settings.write(data)
+        settings.seek(0)
+        config = job.config if Path(job.config).is_file() else "/dev/stdin"
         code = pipe.run(
-            [*TAP, "--config", settings, "--config", paths["config"], "--state", paths["state"]],
+            [*TAP, "--config", config, "--config", str(paths["config"]), "--state", str(paths["state"])],
             job.target,
-            variables={"SINGER_SDK_LOG_CONFIG": paths["log"]},
+            variables={"SINGER_SDK_LOG_CONFIG": str(paths["log"])},
+            settings=settings,
             log=told,
-            take=partial(_keep, files, known),
+            take=take,
             secrets=partial(accounts.secrets, data, names),
         )
         told.seek(0)
-        return _results(job, names, log.read(told), code)
-
-
-def _write(folder: Path, name: str, data: bytes) -> str:
-    path = folder / f"{name}.json"
-    path.write_bytes(data)
-    return os.fspath(path)
+        return _results(accounts.streams(data), names, log.read(told), code)
 
 
 def _keep(files: States, known: dict[str, State], line: bytes) -> None:
@@ -104,30 +110,29 @@ def _keep(files: States, known: dict[str, State], line: bytes) -> None:
         return
     if not isinstance(state, dict) or "bookmarks" not in state:
         return
-    new = {account: own for account, own in states.split(state, accounts.NAMES).items() if known.get(account) != own}
+    new = {account: own for account, own in states.split(state).items() if known.get(account) != own}
     files.write(new)
     known |= new
 
 
-def _results(job: Job, names: Sequence[str], told: log.Log, code: int) -> dict[str, Result]:
+def _results(streams: Mapping[str, set[str]], names: Sequence[str], told: log.Log, code: int) -> dict[str, Result]:
     """Return what came of each account.
 
     Raises:
         LostBatchError: If the tap was killed, or refused to begin, or has not told of all streams.
     """
     results = {account: _result(told.ledger[account], told.reasons[account]) for account in names}
-    lost = [account for account in names if not _has_ended(job.streams, account, told.ledger[account])]
+    lost = [account for account in names if not _has_ended(streams, account, told.ledger[account])]
     if code not in (0, 1) or lost or (code and not any(result.reason for result in results.values())):
-        why = told.errors[-1] if told.errors else f"no word of {', '.join(lost[:3])}" if lost else "it said no more"
+        silent = f"no word of {', '.join(lost[:3])}" if lost else "it said no more"
+        why = "the target had left before it had read all" if code == READER_LEFT else next(iter(told.errors), silent)
         msg = f"the tap ended with exit code {code}: {why}"
         raise LostBatchError(msg)
     return results
 
 
-def _has_ended(streams: Sequence[str], account: str, ledger: Sequence[Mapping[str, Any]]) -> bool:
-    provider = account.partition("/")[0]
-    own = {stream for stream in streams if states.provider_of(stream, accounts.NAMES) == provider}
-    return own <= {counts["stream"] for counts in ledger}
+def _has_ended(streams: Mapping[str, set[str]], account: str, ledger: Sequence[Mapping[str, Any]]) -> bool:
+    return streams[account.partition("/")[0]] <= {counts["stream"] for counts in ledger}
 
 
 def _result(ledger: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> Result:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import shlex
 import shutil
-import subprocess
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tap_invoices.fleet import accounts, engines, states
-from tap_invoices.fleet.batch import TAP, Job
+from tap_invoices.fleet.batch import Job
 from tap_invoices.fleet.runner import Run
+from tap_invoices.streams.writer import READER_LEFT, discard_stdout
 
 USAGE = 2
 
@@ -23,11 +21,26 @@ USAGE = 2
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; whatever is wrong with what it was given is told in one line, and exit code 2."""
     options = _parser().parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(options.run(options))
     except (accounts.SettingsError, engines.EngineError, states.StateError) as error:
         _tell(str(error))
         sys.exit(USAGE)
+    except KeyboardInterrupt as error:
+        number = signal.Signals(error.args[0] if error.args else signal.SIGINT)
+        _tell(f"stopped by {number.name}: what the target has taken is kept; run again")
+        sys.exit(128 + number)
+    except BrokenPipeError:
+        discard_stdout()
+        sys.exit(READER_LEFT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """Do as Ctrl-C does."""
+    raise KeyboardInterrupt(number)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=function)
     for command in (listing, run):
         command.add_argument("--config", required=True, help="file or URL of the settings, which all workers can read")
-        command.add_argument("--shard", type=_shard, metavar="I/N", help="part of the accounts: 3/10 is the fourth")
+        command.add_argument("--shard", metavar="I/N", help="part of the accounts: 3/10 is the fourth")
     for command in (run, state):
         command.add_argument("--state-url", required=True, help="where each account's state file is, for fsspec")
     state.add_argument("--join", action="store_true", required=True, help="one state of all files")
@@ -53,14 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _shard(text: str) -> str:
-    part = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
-    if not part or int(part[1]) >= int(part[2]):
-        msg = "must be like 3/10: a part from 0 on, and how many there are"
-        raise argparse.ArgumentTypeError(msg)
-    return text
-
-
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         msg = "must be a number from 1 on"
@@ -69,14 +74,17 @@ def _count(text: str) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for account in accounts.read(accounts.load(options.config), options.shard):
-        sys.stdout.write(f"{account}\n")
+    _write("".join(f"{account}\n" for account in accounts.read(accounts.load(options.config), options.shard)))
     return 0
 
 
 def _state(options: argparse.Namespace) -> int:
     files = states.States(options.state_url)
-    sys.stdout.write(json.dumps(states.joined(files.read(files.accounts()).values())) + "\n")
+    found, faults = files.read(files.accounts())
+    for account, fault in faults.items():
+        msg = f"{account}: {fault}"
+        raise states.StateError(msg)
+    _write(states.dumped(states.joined(found.values())).decode() + "\n")
     return 0
 
 
@@ -84,46 +92,48 @@ def _run(options: argparse.Namespace) -> int:
     if options.tls and not options.dask:
         msg = "--tls goes with --dask"
         raise engines.EngineError(msg)
-    target = tuple(shlex.split(options.target, posix=sys.platform != "win32"))
-    if not target or not (options.dask or shutil.which(target[0])):
-        msg = f"no command {options.target!r} is there: check --target" if target else "--target is empty"
-        raise engines.EngineError(msg)
-    data = accounts.load(options.config)
-    names = [str(account) for account in accounts.read(data, options.shard)]
+    config, state_url = (_absolute(url) for url in (options.config, options.state_url))
+    target = _command(options.target, is_here=not options.dask)
+    names = [str(account) for account in accounts.read(accounts.load(config), options.shard)]
     if not names:
         _tell("no account is read: all are disabled, or none is in this shard")
         return 0
-    config, state_url = (_absolute(url) for url in (options.config, options.state_url))
-    is_first = not states.States(state_url).accounts()
-    job = Job(config, state_url, target, _streams(config, data))
+    files = states.States(state_url)
+    files.check()
     engine = engines.dask(options.dask, options.tls) if options.dask else engines.threads(options.jobs)
     with engine as executor:
-        return Run(job, executor, _tell).all(names, options.batch, first_alone=is_first)
+        run = Run(Job(config, state_url, target), executor, _tell)
+        return run.all(names, options.batch, first_alone=not files.accounts())
 
 
-def _streams(config: str, data: bytes) -> tuple[str, ...]:
-    """Return the names of the streams that a sync selects.
+def _command(text: str, *, is_here: bool) -> tuple[str, ...]:
+    """Return the target's command.
 
     Raises:
-        SettingsError: If the tap refuses the settings.
+        EngineError: If there is none, here or at all.
     """
-    path = config if Path(config).is_file() else "/dev/stdin"
-    done = subprocess.run(  # noqa: S603
-        [*TAP, "--config", path, "--discover"], input=data, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise accounts.SettingsError(done.stderr.decode(errors="replace").strip())
-    found: list[dict[str, Any]] = json.loads(done.stdout)["streams"]
-    return tuple(entry["tap_stream_id"] for entry in found if _is_selected(entry))
-
-
-def _is_selected(entry: dict[str, Any]) -> bool:
-    return any(part["metadata"].get("selected") for part in entry["metadata"] if not part["breadcrumb"])
+    try:
+        command = tuple(shlex.split(text, posix=sys.platform != "win32"))
+    except ValueError as error:
+        msg = f"--target cannot be read ({error})"
+        raise engines.EngineError(msg) from error
+    if not command:
+        msg = "--target is empty"
+        raise engines.EngineError(msg)
+    if is_here and not shutil.which(command[0]):
+        msg = f"no command {command[0]!r} is there: check --target"
+        raise engines.EngineError(msg)
+    return command
 
 
 def _absolute(url: str) -> str:
-    """Return a path as every worker on this machine can use it; a URL as it is."""
-    return url if "://" in url or "::" in url else str(Path(url).absolute())
+    """Return a path as every worker on this machine can use it; a URL as it is, and nothing as nothing."""
+    return url if not url or "://" in url or "::" in url else str(Path(url).absolute())
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _tell(line: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tap_invoices.config import rules
+from tap_invoices.fleet import pipe
 
 
 class EngineError(Exception):
@@ -20,6 +22,10 @@ def threads(jobs: int) -> Iterator[Executor]:
     pool = ThreadPoolExecutor(jobs)
     try:
         yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        pipe.stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -35,7 +41,8 @@ def dask(address: str, tls: str | None) -> Iterator[Executor]:
     Raises:
         EngineError: If it may not, or cannot, be reached.
     """
-    if not (tls or _is_loopback(address)):
+    url = address if "://" in address else f"tcp://{address}"
+    if not (tls or rules.is_loopback(urlsplit(url).hostname or "")):
         msg = f"{address} is not on this machine: give --tls, for everyone on the way could run commands on the workers"
         raise EngineError(msg)
     try:
@@ -54,11 +61,3 @@ def dask(address: str, tls: str | None) -> Iterator[Executor]:
         raise EngineError(msg) from error
     with client:
         yield client.get_executor(pure=False)
-
-
-def _is_loopback(address: str) -> bool:
-    host = urlsplit(address if "://" in address else f"tcp://{address}").hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,8 +8,17 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tap_invoices.streams import storage
+from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.cli import files
+from tap_invoices.config.state import read_state
+from tap_invoices.providers import PROVIDERS
+from tap_invoices.streams import storage
+from tap_invoices.streams.binding import bind
+
+PROVIDER_NAMES = tuple(provider.name for provider in PROVIDERS)
+_STREAMS = [stream for provider in PROVIDERS for stream in provider.streams]
+_UNIFIED = [stream for provider in PROVIDERS for stream in bind(provider.mapping, provider.streams, reads_xml=True)]
 _AT_ONCE = 16
 """Requests to an object store."""
 
@@ -31,6 +40,9 @@ class States:
     """
 
     def __init__(self, url: str) -> None:
+        if not url:
+            msg = "--state-url is empty"
+            raise StateError(msg)
         try:
             self._store, root = storage.locate(url, {})
         except Exception as error:
@@ -44,21 +56,37 @@ class States:
             StateError: If that cannot be told.
         """
         try:
-            paths = [path for path in self._store.find(self._root) if path.endswith(".json")]
+            paths = self._store.find(self._root)
         except Exception as error:
             raise _unusable(error) from error
-        return sorted("/".join(path.removesuffix(".json").split("/")[-2:]) for path in paths)
+        own = (path.removeprefix(f"{self._root}/").partition("/") for path in paths if path.endswith(".json"))
+        return sorted(
+            f"{provider}/{name.removesuffix('.json')}" for provider, _, name in own if provider in PROVIDER_NAMES
+        )
 
-    def read(self, accounts: Iterable[str]) -> dict[str, State]:
-        """Return the states of those accounts that have a file.
+    def check(self) -> None:
+        """Try whether files can be written, and leave none.
 
         Raises:
-            StateError: If one cannot be read, or holds no state.
+            StateError: If they cannot.
+        """
+        try:
+            self._store.open_folder(self._root)
+            self._store.check(self._root)
+        except Exception as error:
+            raise _unusable(error) from error
+
+    def read(self, accounts: Iterable[str]) -> tuple[dict[str, State], dict[str, str]]:
+        """Return the states of those accounts that have a file, and what is wrong with the files of others.
+
+        Raises:
+            StateError: If it cannot be told.
         """
         accounts = list(accounts)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = zip(accounts, pool.map(self._read, accounts), strict=True)
-            return {account: state for account, state in found if state}
+            found = dict(zip(accounts, pool.map(self._read, accounts), strict=True))
+        states = {account: state for account, state in found.items() if isinstance(state, dict) and state}
+        return states, {account: fault for account, fault in found.items() if isinstance(fault, str)}
 
     def write(self, states: Mapping[str, State]) -> None:
         """Write accounts' states, each file as a whole.
@@ -74,25 +102,31 @@ class States:
         except Exception as error:
             raise _unusable(error) from error
 
-    def _read(self, account: str) -> State:
+    def _read(self, account: str) -> State | str:
+        """Return an account's state, or what is wrong with its file."""
         try:
-            state = json.loads(self._store.read(f"{self._root}/{account}.json") or b"{}")
-        except ValueError as error:
-            msg = f"the state file of {account} is not JSON"
-            raise StateError(msg) from error
+            data = self._store.read(f"{self._root}/{account}.json") or b"{}"
         except Exception as error:
             raise _unusable(error) from error
-        if not isinstance(state, dict):
-            msg = f"the state file of {account} is not a JSON object"
-            raise StateError(msg)
+        try:
+            state = read_state(files.to_object(data, "it"), _STREAMS, _UNIFIED)
+        except ConfigValidationError as error:
+            return f"its state file cannot be used, mend or remove it: {error.errors[0]}"
+        if others := split(state).keys() - {account}:
+            return f"its state file cannot be used, mend or remove it: it is of {', '.join(sorted(others))} too"
         return state
 
     def _write(self, account: str, state: State) -> None:
-        self._store.write(f"{self._root}/{account}.json", io.BytesIO(json.dumps(state).encode()))
+        self._store.write(f"{self._root}/{account}.json", io.BytesIO(dumped(state)))
 
 
 def _unusable(error: Exception) -> StateError:
     return StateError(f"states cannot be kept ({storage.reason(error)}): check --state-url")
+
+
+def dumped(state: State) -> bytes:
+    """Return a state as JSON."""
+    return json.dumps(state, default=float).encode()  # of the numbers with a point that a target may have put in
 
 
 def joined(states: Iterable[State]) -> State:
@@ -105,7 +139,7 @@ def joined(states: Iterable[State]) -> State:
     return {"bookmarks": bookmarks}
 
 
-def split(state: State, providers: Iterable[str]) -> dict[str, State]:
+def split(state: State) -> dict[str, State]:
     """Return the state of each account.
 
     In a stream of one provider, whose name it begins with, accounts stand under their names; in those of all
@@ -113,14 +147,9 @@ def split(state: State, providers: Iterable[str]) -> dict[str, State]:
     """
     found: dict[str, State] = {}
     for stream, entry in state.get("bookmarks", {}).items():
-        provider = provider_of(stream, providers)
+        provider = next((name for name in PROVIDER_NAMES if stream.startswith(f"{name}_")), None)
         for key, bookmark in entry.get("accounts", {}).items():
             account = f"{provider}/{key}" if provider else key
             own = found.setdefault(account, {"bookmarks": {}})
             own["bookmarks"][stream] = {**entry, "accounts": {key: bookmark}}
     return found
-
-
-def provider_of(stream: str, providers: Iterable[str]) -> str | None:
-    """Return whose stream it is; None if all providers' rows are in it."""
-    return next((name for name in providers if stream.startswith(f"{name}_")), None)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tap_invoices.fleet import cli, engines, pipe, states
+from tap_invoices.fleet import accounts, cli, engines, pipe, states
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
 from tests.support import forked
@@ -37,14 +39,14 @@ def fleet(box, tmp_path, monkeypatch, capfd):
 
 
 class Fleet:
-    """Runs the command in this process; its taps are forked, which is quicker."""
+    """Runs the command in this process, one stream of it; its taps are forked, which is quicker."""
 
     def __init__(self, box, folder, monkeypatch, capfd):
         self.box, self.folder, self.capfd = box, folder, capfd
         self.taps = []
         start = pipe._started
+        monkeypatch.setattr(pipe, "_IS_OVER", threading.Event())
         monkeypatch.setattr(pipe, "_started", lambda command, **given: self._started(start, command, given))
-        monkeypatch.setattr(cli, "_streams", lambda *_: (STREAM,))
 
     def _started(self, start, command, given):
         if command[: len(COMMAND)] != COMMAND:
@@ -52,9 +54,10 @@ class Fleet:
         self.taps.append(forked.Process(command, **given))
         return self.taps[-1]
 
-    def run(self, *options, fault="", names=NAMES):
+    def run(self, *options, fault="", names=NAMES, **settings):
         config = self.folder / "config.json"
-        config.write_text(json.dumps(self.box.accounts_config("ibana", names=names)), encoding="utf-8")
+        given = {**self.box.accounts_config("ibana", names=names), **settings}
+        config.write_text(json.dumps(given), encoding="utf-8")
         target = shlex.join([sys.executable, str(LOADER), str(self.folder), fault])
         url = str(self.folder / "states")
         with pytest.raises(SystemExit) as ended:
@@ -97,7 +100,7 @@ def test_the_first_batch_runs_alone_where_there_is_no_state_yet(fleet, monkeypat
 
     monkeypatch.setattr(engines.ThreadPoolExecutor, "submit", submitted)
     monkeypatch.setattr("tap_invoices.fleet.states._AT_ONCE", 1)
-    monkeypatch.setattr(states.States, "read", lambda *_: {})
+    monkeypatch.setattr(states.States, "read", lambda *_: ({}, {}))
     monkeypatch.setattr(states.States, "write", lambda *_: None)
     assert fleet.run("--batch", "2", "--jobs", "2") == 0
     assert order[1] == "ended"
@@ -143,8 +146,9 @@ def test_a_revoked_account_is_an_outcome(fleet):
 
 
 def test_shards_may_be_other_ones_the_next_time(fleet):
-    for part in range(4):
-        assert fleet.run("--shard", f"{part}/4") == 0
+    """What the settings say of a shard gives way to the command."""
+    for part in range(2):
+        assert fleet.run("--shard", f"{part}/2", shard="0/9") == 0
     first = fleet.rows()
     assert fleet.is_whole(*NAMES)
     for part in range(3):
@@ -155,8 +159,58 @@ def test_shards_may_be_other_ones_the_next_time(fleet):
         assert 1 <= sum(again[name]) - sum(first[name]) < 10  # those that are due again
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"{", "it is not JSON"),
+        (b'{"bookmarks": {"ibana_invoices": 5}}', "the state is not one that this tap has written"),
+        (b'{"bookmarks": {"ibana_invoices": {"accounts": {"acct-1": {}}}}}', "it is of ibana/acct-1 too"),
+    ],
+)
+def test_a_broken_state_file_is_that_accounts_alone(fleet, content, why):
+    path = fleet.folder / "states" / "ibana" / "acct-0.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert fleet.run(names=NAMES[:2]) == 1
+    assert f"ibana/acct-0 is not whole: its state file cannot be used, mend or remove it: {why}" in fleet.told
+    assert list(fleet.rows()) == ["acct-1"]
+    assert path.read_bytes() == content
+
+
+def test_a_target_that_reads_nothing_is_told(fleet):
+    assert fleet.run("--target", "true", names=NAMES[:1]) == 75
+    assert "the target had left before it had read all" in fleet.told
+    assert fleet.run("--target", "false", names=NAMES[:1]) == 75
+    assert "the target ended with exit code 1: it said nothing" in fleet.told
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_at_once(fleet, number):
+    """Taps, and targets that never would, are killed and waited for; no batch begins any more."""
+    once = iter([number])
+    fleet.box.on_request(lambda _: [os.kill(os.getpid(), each) for each in once])
+    hangs = shlex.join([sys.executable, "-c", "import time; time.sleep(1000)"])
+    try:
+        assert fleet.run("--batch", "2", "--target", hangs) == 128 + number
+    finally:
+        fleet.box._callbacks.clear()
+    assert f"stopped by {number.name}: what the target has taken is kept" in fleet.told
+    assert [tap.poll() for tap in fleet.taps] == [-signal.SIGKILL]
+    assert not list((fleet.folder / "rows").rglob("*"))
+
+
+def test_the_sdks_settings_and_a_url_are_taken(fleet, tmp_path):
+    """From a URL the settings go to the tap's stdin, and no copy of them to the disk."""
+    Path(tmp_path, "config.json").touch()
+    url = (tmp_path / "config.json").as_uri()
+    maps = {STREAM: {"copied": "id"}}
+    assert fleet.run("--config", url, names=NAMES[:1], stream_maps=maps) == 0, fleet.told
+    assert fleet.is_whole(NAMES[0])
+    assert not any(url in part or "config.json" in part for part in fleet.taps[0].args[:5])
+
+
 def test_an_account_that_the_ledger_does_not_know_is_lost(fleet, monkeypatch):
-    monkeypatch.setattr(cli, "_streams", lambda *_: (STREAM, "ibana_others"))
+    monkeypatch.setattr(accounts, "streams", lambda _: {"ibana": {STREAM, "ibana_others"}})
     assert fleet.run() == 75
     assert "no word of ibana/acct-0, ibana/acct-1, ibana/acct-2" in fleet.told
 
@@ -166,7 +220,7 @@ def test_states_are_joined_and_split():
     other = {"bookmarks": {"invoices": {"version": 2, "accounts": {"covage/a": {"x": 2}, "ibana/a": {"x": 3}}}}}
     whole = states.joined([one, other])
     assert whole == {"bookmarks": {**one["bookmarks"], **other["bookmarks"]}}
-    parts = states.split(whole, ["covage", "ibana"])
+    parts = states.split(whole)
     assert sorted(parts) == ["covage/a", "ibana/a"]
     assert parts["ibana/a"]["bookmarks"]["invoices"]["accounts"] == {"ibana/a": {"x": 3}}
     assert states.joined(parts.values()) == whole
@@ -178,10 +232,15 @@ def test_states_are_joined_and_split():
         (["--target", "no-such-target"], "no command 'no-such-target' is there"),
         (["--dask", "tcp://example.com:8786"], "is not on this machine: give --tls"),
         (["--tls", "."], "--tls goes with --dask"),
-        (["--shard", "3/3"], "must be like 3/10"),
+        (["--shard", "3/3"], "`shard` must be a part and how many there are"),
+        (["--shard", ""], "`shard` must be a part and how many there are"),
         (["--batch", "0"], "must be a number from 1 on"),
         (["--config", "no-such-file"], "the settings cannot be read (No such file"),
+        (["--config", "/dev/null"], "the file given with --config is empty"),
         (["--state-url", "nowhere://b"], "states cannot be kept"),
+        (["--state-url", "/dev/null/states"], "states cannot be kept (Not a directory)"),
+        (["--state-url", ""], "--state-url is empty"),
+        (["--target", "'"], "--target cannot be read"),
     ],
 )
 def test_usage_is_told_in_a_line(fleet, options, why):

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
@@ -32,10 +33,11 @@ class Process:
     """
 
     def __init__(  # noqa: PLR0913
-        self, command, *, cwd=None, env=None, stdout=None, stderr=None, process_group=None, first=None
+        self, command, *, cwd=None, env=None, stdin=None, stdout=None, stderr=None, process_group=None, first=None
     ):
         assert command[: len(COMMAND)] == COMMAND, command
         self.args, self.returncode = command, None
+        self._waits = threading.Lock()
         self.stdout, out = _outlet(stdout, 1)
         self.stderr, err = _outlet(stderr, 2)
         given = {
@@ -47,7 +49,7 @@ class Process:
         }
         self._server = socket.socket(socket.AF_UNIX)
         self._server.connect(_server())
-        socket.send_fds(self._server, [b"\n"], [out, err])
+        socket.send_fds(self._server, [b"\n"], [_nothing() if stdin is None else stdin.fileno(), out, err])
         for outlet, end in ((stdout, out), (stderr, err)):
             if outlet == subprocess.PIPE:
                 os.close(end)
@@ -65,14 +67,17 @@ class Process:
         self.wait()
 
     def poll(self):
-        with suppress(subprocess.TimeoutExpired):
-            self.wait(0)
+        if self._waits.acquire(blocking=False):  # else another thread does
+            self._waits.release()
+            with suppress(subprocess.TimeoutExpired):
+                self.wait(0)
         return self.returncode
 
     def wait(self, timeout=None):
-        if self.returncode is None:
-            self.returncode = self._answer(timeout)
-            self._server.close()
+        with self._waits:
+            if self.returncode is None:
+                self.returncode = self._answer(timeout)
+                self._server.close()
         return self.returncode
 
     def send_signal(self, number):
@@ -178,7 +183,7 @@ def _serve(address):
 
 def _fork_and_watch(connection):
     """Fork the tap's process, tell its id and its exit code, and end; in the tap's process, return what is to run."""
-    _, outlets, _, _ = socket.recv_fds(connection, 1, 2)
+    _, outlets, _, _ = socket.recv_fds(connection, 1, 3)
     with connection.makefile("rb") as file:
         given = json.loads(file.readline())
     pid = os.fork()
@@ -197,7 +202,7 @@ def _become(given, outlets):
     """Take the place of a process that was started with these arguments."""
     if given["group"] is not None:
         os.setpgid(0, given["group"])
-    for number, outlet in enumerate([_nothing(), *outlets]):
+    for number, outlet in enumerate(outlets):
         os.dup2(outlet, number)
     for outlet in outlets:
         os.close(outlet)
