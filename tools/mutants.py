@@ -36,7 +36,7 @@ class Mutant:
     tests: str
 
 
-ACCOUNTS = "tests/sync/test_accounts.py"
+TOGETHER = "tests/sync/test_accounts.py"
 PAGING = "tests/unit/test_paging.py"
 FAULTS = "tests/sync/test_faults.py"
 MOVING = "tests/sync/test_moving.py tests/process/test_crash.py"
@@ -185,10 +185,10 @@ MUTANTS = (
     Mutant("two readings that differ prove a list without a total", "paging/passes.py", "is_same if total is None else bool(self._earlier)", "bool(self._earlier)", COVAGE),
     Mutant("batches are told before their file", "streams/base.py", "if self.services.writer.is_state_due() and not self._waits_for_files:", "if self.services.writer.is_state_due():", CRASH),
     Mutant("accounts write on after a signal", "sync/output.py", "self._ended = self._ended or SystemExit(128 + signum)", "pass", CRASH),
-    Mutant("what accounts have in common is told of the last alone", "sync/report.py", "(rows + count, accounts + 1)", "(count, 1)", ACCOUNTS),
-    Mutant("bookmarks go before their lines", "sync/output.py", "            for line in lines:\n", "            for line in lines[:-1]:\n", ACCOUNTS),
-    Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", ACCOUNTS),
-    Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", ACCOUNTS),
+    Mutant("what accounts have in common is told of the last alone", "sync/report.py", "(rows + count, accounts + 1)", "(count, 1)", TOGETHER),
+    Mutant("bookmarks go before their lines", "sync/output.py", "            for line in lines:\n", "            for line in lines[:-1]:\n", TOGETHER),
+    Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", TOGETHER),
+    Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", TOGETHER),
     Mutant("a write that was cut short is not gone on with", "streams/writer.py", "rest = rest[binary.write(rest) :]", "rest = binary.write(rest) and None", CRASH),
     Mutant("any number of 404 is believed", "streams/failures.py", "return row if len(row) >= ALIKE else []", "return []", FOLLOWING),
     Mutant("a success does not end a row of 404", "streams/failures.py", "self._failures.clear()\n        self._gone.clear()", "self._failures.clear()", FOLLOWING),
