@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _STOPPED = 128
 """The tap exits with this and the number of the signal that it was told to stop by."""
 _LEVELS = {"warning": "WARN", "critical": "FATAL"}
-_FAILURE_TYPES: dict[str, FailureType] = {"config": "config_error", "transient": "transient_error"}
+_FAILURE_TYPES: dict[object, FailureType] = {"config": "config_error", "transient": "transient_error"}
 _LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -125,6 +125,11 @@ class TapProcess:
             raise SourceError(self.reason, kinds.pop() if len(kinds) == 1 else "system_error")
 
     @property
+    def names_streams(self) -> bool:
+        """Whether it said of a stream why it is not whole."""
+        return any(entry["failure"] for entries in self.ledger.values() for entry in entries)
+
+    @property
     def reason(self) -> str:
         """All complaints in one line."""
         told = "; ".join(complaint.text for complaint in self.complaints)
@@ -155,8 +160,12 @@ class TapProcess:
         if told := entry.extra.get("ledger"):
             self.ledger[told["stream"]].append(told)
         if entry.level in {"error", "critical"}:
-            failure_type = _FAILURE_TYPES.get(str(entry.extra.get("failure_type")), "system_error")
-            self.complaints.append(Complaint(str(entry.message), failure_type, entry.stream_name))
+            self.complaints.append(Complaint(str(entry.message), failure_type_of(entry.extra), entry.stream_name))
+
+
+def failure_type_of(told: Mapping[str, Any]) -> FailureType:
+    """Return who can mend what the tap told, in Airbyte's words."""
+    return _FAILURE_TYPES.get(told.get("failure_type"), "system_error")
 
 
 def _write(folder: Path, name: str, value: Any) -> Path:

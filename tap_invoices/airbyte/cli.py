@@ -105,7 +105,7 @@ def _read(config: dict[str, Any], modes: dict[str, str], state: dict[str, Any], 
         reader.read(lines)
     unexplained = reader.finish(tap)
     stop.heed()
-    if tap.signal or unexplained or not any(complaint.stream for complaint in tap.complaints):
+    if tap.signal or unexplained or not tap.names_streams:
         tap.check()
     return tap.exit_code
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_invoices.airbyte.catalog import NO_CURSOR
+from tap_invoices.airbyte.child import failure_type_of
 
 if TYPE_CHECKING:
     from tap_invoices.airbyte.child import TapProcess
@@ -116,7 +117,8 @@ class Reader:
             if reason := reasons.get(name):
                 self._output.error(reason.text, reason.failure_type, name)
             elif failed := [entry for entry in tap.ledger[name] if entry["failure"]]:
-                self._output.error(_of_accounts(failed), "system_error", name)
+                kinds = {failure_type_of(entry) for entry in failed}
+                self._output.error(_of_accounts(failed), kinds.pop() if len(kinds) == 1 else "system_error", name)
             elif not whole:
                 unexplained.append(name)
             self._output.status(name, "COMPLETE" if whole else "INCOMPLETE")

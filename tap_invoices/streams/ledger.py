@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 from fsspec.core import split_protocol
@@ -41,17 +41,14 @@ class Ledger:
         self._url = url
         self._sync = times.rfc3339(datetime.now(UTC).replace(microsecond=0))
 
-    def close(
-        self, counts: Counts, account: Account, level: int = logging.INFO, failure: str | None = None, of: int = 1
-    ) -> None:
+    def close(self, counts: Counts, account: Account, level: int = logging.INFO, **more: Any) -> None:
         """Write the counts of a stream that has ended.
 
         Args:
             counts: Its counts.
             account: Whose they are.
             level: Of the lines in the log.
-            failure: Why it is not whole.
-            of: How many accounts of the provider there are.
+            more: What the line says to whoever runs the tap, and not to people.
 
         Raises:
             LedgerError: If the file cannot be written; the log has the counts all the same.
@@ -59,7 +56,7 @@ class Ledger:
         entry = {"sync": self._sync, "provider": account.provider, "account": account.name, **counts.to_dict()}
         line = json.dumps(entry)
         _LOGGER.log(level, "%s %s", counts.stream, counts.sentence())
-        _LOGGER.log(level, "LEDGER: %s", line, extra={"ledger": {**entry, "failure": failure, "of": of}})
+        _LOGGER.log(level, "LEDGER: %s", line, extra={"ledger": {**entry, **more}})
         if self._url:
             self._append(self._url, line)
 

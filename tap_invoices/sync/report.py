@@ -42,6 +42,8 @@ class Report:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._shown: dict[str, tuple[Counts, int | None]] = {}
+        self._titles: dict[str, list[str]] = {}
+        """Account → what of it is shown."""
         self._notes: dict[tuple[str, str], tuple[int, int]] = {}
         """Stream and what so many of its rows have in common → rows and accounts, where there are several."""
         self._ended = 0
@@ -56,7 +58,9 @@ class Report:
     def watch(self, account: Account, streams: Mapping[str, tuple[Counts, int | None]]) -> None:
         """Show the counts of an account's streams from now on, each with how many rows its pages have."""
         with self._lock:
-            self._shown.update({self._title(account, name): each for name, each in streams.items()})
+            shown = {self._title(account, name): each for name, each in streams.items()}
+            self._titles[str(account)] = list(shown)
+            self._shown.update(shown)
 
     def board(self) -> dict[str, tuple[Counts, int | None]]:
         """Return what there is to show."""
@@ -68,7 +72,8 @@ class Report:
         return self._shown[stream][0]
 
     def _title(self, account: Account, stream: str) -> str:
-        return f"{account.name} {stream}" if self.is_crowd else account.title_of(stream)
+        title = account.title_of(stream)
+        return f"{account.name} {title}" if self.is_crowd else title
 
     def logger_of(self, account: Account) -> Any:
         """Return where an account tells what happens."""
@@ -97,7 +102,8 @@ class Report:
             if failure:
                 self.failures[str(account)][account.title_of(counts.stream)] = failure
             try:
-                self._ledger.close(counts, account, level, failure, self._of[account.provider])
+                told = {"failure": failure, "failure_type": failure_type, "of": self._of[account.provider]}
+                self._ledger.close(counts, account, level, **told)
             except LedgerError as error:
                 self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
                 self.failures[str(account)].setdefault(account.title_of(counts.stream), str(error))
@@ -121,9 +127,8 @@ class Report:
             return
         self._ended += 1
         with self._lock:
-            self._shown = {
-                title: each for title, each in self._shown.items() if not title.startswith(f"{account.name} ")
-            }
+            for title in self._titles.pop(str(account), ()):
+                self._shown.pop(title)
         failures = self.failures.get(str(account))
         if failures and self._told < _TOLD:
             self._told += 1

@@ -62,6 +62,23 @@ def ibana(url, **more):
     return {"ibana": {"api_url": url, "token": "a-token"}, **more}
 
 
+# Several accounts
+
+
+def test_of_several_accounts_what_is_wrong_has_a_line_and_the_rest_one_for_all(caplog):
+    with Sandbox(invoices=5, accounts=["acme", "beta", "gamma"]) as box:
+        box.faults.add(account="beta", times=None, action={"status": 401})
+        config = box.accounts_config("ibana")
+        with own_signals(), caplog.at_level(logging.INFO, "tap-invoices"):
+            tap = TapInvoices(config=config)
+            caplog.clear()
+            assert not tap.check()
+    wrong, rest = caplog.messages
+    assert wrong.startswith("ibana/beta: ibana_invoices: 401 ")
+    assert wrong.endswith(" does not accept the credentials in `ibana.accounts` (beta)")
+    assert rest == "2 of 3 accounts: ok"
+
+
 # What is well
 
 

@@ -332,6 +332,23 @@ def test_a_failed_stream_says_why_and_the_others_end_well(source, box, fault, fa
     assert messages.records["matas_invoices"] == len(box.book("matas").invoices)
 
 
+def test_a_stream_is_complete_only_where_all_accounts_are_whole(source):
+    with Sandbox(invoices=25, accounts=["acme", "beta", "gamma"]) as box:
+        box.faults.add(provider="ibana", account="beta", times=None, action={"status": 403})
+        config = box.accounts_config("ibana", "matas")
+        for given in config.values():
+            given["accounts"] = json.dumps(given["accounts"])
+        messages = source("read", code=1, config=config, catalog=configured(["ibana_invoices", "matas_invoices"]))
+    (error,) = messages.errors
+    assert error["message"].startswith("ibana_invoices is not whole in beta: 403 ")
+    assert error["failure_type"] == "config_error"
+    assert messages.statuses("ibana_invoices")[-1] == "INCOMPLETE"
+    assert messages.statuses("matas_invoices")[-1] == "COMPLETE"
+    assert messages.records == {"ibana_invoices": 50, "matas_invoices": 75}
+    [state] = [s for s in messages.bookmarks if s["stream"]["stream_descriptor"]["name"] == "ibana_invoices"]
+    assert state["stream"]["stream_state"]["accounts"].keys() == {"acme", "gamma"}
+
+
 def test_a_stream_that_is_not_there(source, box):
     messages = source("read", code=1, config=settings(box, "ibana"), catalog=configured(["matas_invoices"]))
     (error,) = messages.errors

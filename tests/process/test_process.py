@@ -160,6 +160,17 @@ def test_target_jsonl_holds_every_record_with_its_exact_amounts(load, box, make_
     assert set(state["bookmarks"]) == {*dated, *UNIFIED}
 
 
+def test_target_jsonl_holds_each_row_of_accounts_whose_invoices_have_the_same_ids(load, make_catalog, tmp_path):
+    names = ["acme", "beta", "gamma"]
+    with Sandbox(invoices=50, accounts=names) as box:
+        config = box.accounts_config("ibana")
+        load("--config", config, "--catalog", make_catalog(config, ["ibana_invoices"]))
+        ids = set(box.book("ibana", "acme").invoices)
+    rows = [json.loads(line) for line in (tmp_path / "out" / "ibana_invoices.jsonl").read_text().splitlines()]
+    assert len(rows) == 150
+    assert {(row["source_account"], row["id"]) for row in rows} == {(name, id_) for name in names for id_ in ids}
+
+
 def test_a_second_load_takes_only_what_is_due(load, box, make_catalog, tmp_path):
     config = settings(box)
     catalog = make_catalog(config)

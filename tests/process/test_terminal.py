@@ -22,7 +22,10 @@ import pytest
 from tap_invoices.cli import live, logs
 from tap_invoices.cli import progress as terminal
 from tap_invoices.counts import Counts, Doubling, Outcome
+from tap_invoices.http.account import Account
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams.ledger import Ledger
+from tap_invoices.sync.report import Report
 from tap_invoices.tap import TapInvoices
 from tests.support import forked
 from tests.support.run import (
@@ -161,6 +164,27 @@ def test_each_selected_stream_has_a_line(box, show):
     emitted = [message["stream"] for message in messages if message["type"] == "RECORD"]
     for name, line in screen.last.items():
         assert int(line.split()[1]) == emitted.count(name)
+
+
+def test_of_many_accounts_the_streams_in_flight_have_a_line(watch):
+    with Sandbox(invoices=25, accounts=["acme", "beta"]) as box:
+        box.on_request(lambda _: watch.screen.draw())
+        screen = watch({**box.accounts_config("ibana"), "accounts_at_once": 1}, ["ibana_invoices"])
+    assert next({*frame} for frame in screen.frames if frame) == {"acme"}
+    assert "beta ibana_invoices" in screen.text
+    assert not any(screen.frames[-1])
+
+
+def test_an_account_that_has_ended_takes_only_its_own_lines_away():
+    """One of the same name at another provider is in flight."""
+    accounts = [Account("ibana", "acme", {}), Account("covage", "acme", {}), Account("ibana", "beta", {})]
+    report = Report(accounts, logging.getLogger("tap-invoices"), Ledger(None))
+    for account in accounts[:2]:
+        streams = (f"{account.provider}_invoices", "invoices")
+        report.watch(account, {stream: (Counts(stream), None) for stream in streams})
+    assert len(report.board()) == 4
+    report.log_end(accounts[0])
+    assert list(report.board()) == ["acme covage_invoices", "acme invoices (covage)"]
 
 
 def test_a_signal_leaves_terminal_and_messages_in_order(show):

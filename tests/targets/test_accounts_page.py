@@ -1,4 +1,4 @@
-"""The queries of docs/accounts.md, over what target-postgres has made of two accounts."""
+"""The queries of docs/accounts.md, over what target-postgres has of three accounts with the same ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ JOIN, VIEW, FROM_BEFORE = re.findall(
     r"```sql\n(.*?)```", (ROOT / "docs/accounts.md").read_text(encoding="utf-8"), re.DOTALL
 )
 STREAMS = {"i3dnet_invoices", "i3dnet_invoice_details", "i3dnet_unpaid_invoices", "ibana_invoices"}
-NAMES = ("acme", "beta")
+NAMES = ("acme", "beta", "gamma")
+INVOICES = 50
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_the_queries_of_the_page(server, tmp_path):
     def load(**more):
         pipe(TARGETS / "target-postgres", tmp_path, {**config, **more}, target, streams=STREAMS)
 
-    with Sandbox(invoices=12, accounts=NAMES) as box:
+    with Sandbox(invoices=INVOICES, accounts=NAMES) as box:
         box.now = NOW
         config = {name: box.accounts_config(name)[name] for name in ("i3dnet", "ibana")}
         load(only_accounts=["acme"])
@@ -43,10 +44,11 @@ def test_the_queries_of_the_page(server, tmp_path):
         server.sql(FROM_BEFORE)
         load()
         counts = server.rows("select source_account, count(*) from ibana_invoices group by 1 order by 1")
-        assert [(row["source_account"], row["count"]) for row in counts] == [("acme", 12), ("beta", 12)]
+        assert {row["source_account"]: row["count"] for row in counts} == dict.fromkeys(NAMES, INVOICES)
+        assert server.rows("select count(distinct id) from ibana_invoices")[0]["count"] == INVOICES
 
         joined = server.rows(JOIN)
-        assert len(joined) == server.rows("select count(*) from i3dnet_invoice_details")[0]["count"] == 24
+        assert len(joined) == server.rows("select count(*) from i3dnet_invoice_details")[0]["count"] == 3 * INVOICES
         assert all(row["listed"] for row in joined)
 
         server.sql(VIEW)
