@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.workloads import BATCHES
+
 _KEYS = {
     "list": re.compile(rb'"00000001-0000-4000-8000-([0-9]{12})"'),
     "details": re.compile(rb'"INV-([0-9]{8})"'),
@@ -49,6 +51,8 @@ def in_files(kind: str, folder: Path) -> int:
     """Return how many invoices the files hold that a contender has written."""
     if kind in {"accounts", "all", "unified", "embedded"}:
         return _in_messages(folder / "out.jsonl", has_lines=kind == "embedded")
+    if kind in BATCHES:
+        return _in_target(folder / "out" / "ibana_invoices.jsonl")
     distinct = Distinct(kind)
     for line in _lines(folder):
         distinct.see(line)
@@ -77,3 +81,10 @@ def _in_messages(path: Path, *, has_lines: bool) -> int:
                 stream, record = message["stream"], message["record"]
                 seen.add((stream, *(record[key] for key in keys[stream])))
     return len(seen)
+
+
+def _in_target(path: Path) -> int:
+    """Return how many different rows a target has of accounts."""
+    with path.open("rb") as file:
+        rows = map(json.loads, file)
+        return len({(row["source_account"], row["id"]) for row in rows})

@@ -101,6 +101,18 @@ def _speed_at_once(number: int, contender: str) -> Callable[[Figures], float | N
     return value
 
 
+def _speed_of_jobs(figures: Figures) -> float | None:
+    """Return how much faster four batches at once are than one at a time, whole processes."""
+    if not (figures.has("W10") and figures.has("W10", "tap-jobs-4")):
+        return None
+    return figures.seconds("W10", "tap") / figures.seconds("W10", "tap-jobs-4")
+
+
+def _milliseconds_in_batches(figures: Figures) -> float | None:
+    """Return the CPU time of an account through tap and target, start-ups included."""
+    return 1000 * figures.median("W10c", "tap", "cpu") / figures.count("W10c") if figures.has("W10c") else None
+
+
 def _cost_of_unified(figures: Figures) -> float | None:
     """Return the CPU time with the streams of all providers over that without them, whole processes."""
     if not (figures.has("W8") and figures.has("W8", "tap-raw")):
@@ -220,6 +232,14 @@ TARGETS = (
         "at most 1.1 times",
         _cost_of_xml,
         lambda v: v <= 1.1,
+    ),
+    Target("W10: four batches at once beside one at a time", "at least 3 times", _speed_of_jobs, lambda v: v >= 3),
+    Target(
+        "W10c: CPU time of an account through tap and target",
+        "at most 110 ms",
+        _milliseconds_in_batches,
+        lambda value: value <= 110,
+        " ms",
     ),
     *(_beside_earlier(key) for key in ("W1", "W2", "W3", "W4", "W5")),
     _beside_earlier("W6-1M", "peak"),

@@ -24,10 +24,22 @@ AT_ONCE = ("tap", "tap-at-1", "tap-at-16")
 """The tap with four accounts at once, as it comes, with one, and with sixteen."""
 EARLIER = "tap-earlier"
 """The tap as it was at another revision."""
-_QUICK = ("tap", *(f"tap-{provider}" for provider in PROVIDERS), *AT_ONCE, "tap-raw", "plain", "bare-1", "bare-16")
+JOBS = ("tap", "tap-jobs-2", "tap-jobs-4")
+"""Batches of accounts at the same time: one, two and four."""
+_QUICK = (
+    "tap",
+    *(f"tap-{provider}" for provider in PROVIDERS),
+    *AT_ONCE,
+    *JOBS,
+    "tap-raw",
+    "plain",
+    "bare-1",
+    "bare-16",
+)
 """Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
 _QUICK_AND_LATE = (*AT_ONCE, "tap-unread", "bare-16")
 _SMALL = 0.1
+BATCHES = {"batches", "later"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,8 @@ class Workload:
         title: Its long one.
         kind: list (ibana), accounts (of ibana), details or documents (Exsited), all (five providers, every stream of
             theirs), unified (the same without PDFs, and the two streams that are made from them), or embedded (the
-            PDFs of Covage, and the same two streams, of what the XML in those PDFs says).
+            PDFs of Covage, and the same two streams, of what the XML in those PDFs says). Accounts in batches, each
+            through a target, are batches, or later where state files are there from a sync before.
         count: Invoices that a provider has, or accounts.
         milliseconds: What each request takes.
         kilobytes: Of a PDF.
@@ -70,7 +83,7 @@ class Workload:
 
     def url(self, root: str) -> str:
         """Return where the server has this work."""
-        invoices = self.invoices if self.kind == "accounts" else self.count
+        invoices = self.invoices if self.kind in {"accounts", *BATCHES} else self.count
         return f"{root}/{invoices}-{self.milliseconds}-{self.kilobytes}"
 
     def expected(self, contender: str) -> int:
@@ -80,6 +93,8 @@ class Workload:
             return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
         if self.kind == "embedded":
             return self.count * (3 if contender == "tap" else 2)
+        if self.kind == "later":
+            return self.count  # of each account, the last invoice comes again
         if self.kind != "all":
             return self.count * self.invoices
         return self.count * STREAMS.get(contender.removeprefix("tap-"), sum(STREAMS.values()))
@@ -95,7 +110,7 @@ class Workload:
 
     def smoke(self) -> Workload:
         """Return the same for a quick look: smaller, or where requests take time, for those that have 16 at once."""
-        is_late = self.milliseconds > 0 and self.kind not in {"all", "unified"}
+        is_late = self.milliseconds > 0 and self.kind not in {"all", "unified", "later"}
         wanted = _QUICK_AND_LATE if is_late else _QUICK
         work = replace(self, contenders=tuple(name for name in self.contenders if name in wanted))
         return work if is_late else work.scaled(_SMALL)
@@ -149,6 +164,23 @@ WORKLOADS = (
         50,
         100,
         ("tap", "tap-unread"),
+    ),
+    Workload(
+        "W10",
+        "100 ibana accounts in batches of 5, into target-jsonl, state files present, 1 s a request",
+        "later",
+        100,
+        1000,
+        contenders=JOBS,
+        invoices=10,
+    ),
+    Workload(
+        "W10c",
+        "200 ibana accounts of 50 invoices in batches of 50, into target-jsonl, no latency",
+        "batches",
+        200,
+        contenders=JOBS[:1],
+        invoices=50,
     ),
 )
 STARTS = tuple(

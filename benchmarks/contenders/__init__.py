@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.contenders import tap
-from benchmarks.workloads import EARLIER, PROVIDERS, Workload
+from benchmarks.contenders import fleet, tap
+from benchmarks.workloads import BATCHES, EARLIER, PROVIDERS, Workload
 
 HERE = Path(__file__).parent
 
@@ -42,13 +42,23 @@ def _bare(threads: int, library: str) -> Callable[[Path, Workload, str, Path], l
     return command
 
 
+def _by_kind(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
+    """Do accounts in batches with the command that is there for them, one batch at a time."""
+    make = fleet.command(1) if work.kind in BATCHES else tap.command(PROVIDERS, 16)
+    return make(python, work, root, folder)
+
+
 CONTENDERS = {
-    "tap": Contender("tap-invoices", "tap", tap.command(PROVIDERS, 16)),
+    "tap": Contender("tap-invoices", "tap", _by_kind),
     EARLIER: Contender("tap-invoices, earlier", "earlier", tap.command(PROVIDERS, 16)),
     "tap-64": Contender("tap-invoices, 64 connections", "tap", tap.command(PROVIDERS, 64)),
     **{
         f"tap-at-{number}": Contender(f"tap-invoices, {number} accounts at once", "tap", tap.command([], 16, number))
         for number in (1, 16)
+    },
+    **{
+        f"tap-jobs-{number}": Contender(f"tap-invoices, {number} batches at once", "tap", fleet.command(number))
+        for number in (2, 4)
     },
     "tap-raw": Contender("tap-invoices, providers' streams alone", "tap", tap.command(PROVIDERS, 16, is_raw=True)),
     "tap-unread": Contender("tap-invoices, XML not read", "tap", tap.command(PROVIDERS, 16, reads_xml=False)),

@@ -52,7 +52,7 @@ def command(
         settings = _providers(wanted, work.url(root))
         if work.kind == "accounts":
             own = {} if at_once is None else {"accounts_at_once": at_once}
-            settings["ibana"] = _accounts(settings["ibana"]["api_url"], work.count)
+            settings["ibana"] = accounts(settings["ibana"]["api_url"], work.count)
         if work.kind == "embedded":
             own["documents"]["read_xml"] = reads_xml
         if work.kind == "unified":
@@ -79,10 +79,10 @@ def _providers(names: Sequence[str], url: str) -> dict[str, Any]:
     return {name: settings[name] for name in names}
 
 
-def _accounts(api_url: str, count: int) -> dict[str, Any]:
+def accounts(api_url: str, count: int) -> dict[str, Any]:
     """Return the settings of a provider with so many accounts; the server gives each the same invoices."""
-    accounts = [{"name": f"account-{number}", "token": f"benchmark-{number}"} for number in range(count)]
-    return {"api_url": api_url, "accounts": accounts}
+    entries = [{"name": f"account-{number}", "token": f"benchmark-{number}"} for number in range(count)]
+    return {"api_url": api_url, "accounts": entries}
 
 
 def _chosen(kind: str, *, is_raw: bool) -> Callable[[str], bool]:
