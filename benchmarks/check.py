@@ -52,7 +52,7 @@ def in_files(kind: str, folder: Path) -> int:
     if kind in {"accounts", "all", "unified", "embedded"}:
         return _in_messages(folder / "out.jsonl", has_lines=kind == "embedded")
     if kind in BATCHES:
-        return _in_target(folder / "out" / "ibana_invoices.jsonl")
+        return _in_target(folder / "out")
     distinct = Distinct(kind)
     for line in _lines(folder):
         distinct.see(line)
@@ -83,8 +83,7 @@ def _in_messages(path: Path, *, has_lines: bool) -> int:
     return len(seen)
 
 
-def _in_target(path: Path) -> int:
-    """Return how many different rows a target has of accounts."""
-    with path.open("rb") as file:
-        rows = map(json.loads, file)
-        return len({(row["source_account"], row["id"]) for row in rows})
+def _in_target(folder: Path) -> int:
+    """Return how many different rows of accounts a target has, in files of which each load makes its own."""
+    lines = (line for path in folder.glob("ibana_invoices-*.jsonl") for line in path.open("rb"))
+    return len({(row["source_account"], row["id"]) for row in map(json.loads, lines)})

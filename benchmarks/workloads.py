@@ -93,8 +93,6 @@ class Workload:
             return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
         if self.kind == "embedded":
             return self.count * (3 if contender == "tap" else 2)
-        if self.kind == "later":
-            return self.count  # of each account, the last invoice comes again
         if self.kind != "all":
             return self.count * self.invoices
         return self.count * STREAMS.get(contender.removeprefix("tap-"), sum(STREAMS.values()))
