@@ -212,7 +212,7 @@ MUTANTS = (
     Mutant("batches are told before their file", "streams/base.py", "if self.services.writer.is_state_due() and not self._waits_for_files:", "if self.services.writer.is_state_due():", CRASH),
     Mutant("accounts write on after a signal", "sync/output.py", "self._ended = self._ended or SystemExit(128 + signum)", "pass", CRASH),
     Mutant("what accounts have in common is told of the last alone", "sync/report.py", "(rows + count, accounts + 1)", "(count, 1)", SIDE_BY_SIDE),
-    Mutant("bookmarks go before their lines", "sync/output.py", "            for line in lines:\n", "            for line in lines[:-1]:\n", SIDE_BY_SIDE),
+    Mutant("bookmarks go before their lines", "sync/output.py", "write_lines(lines)", "write_lines(lines[:-1])", SIDE_BY_SIDE),
     Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", SIDE_BY_SIDE),
     Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", SIDE_BY_SIDE),
     Mutant("a write that was cut short is not gone on with", "streams/writer.py", "rest = rest[binary.write(rest) :]", "rest = binary.write(rest) and None", CRASH),

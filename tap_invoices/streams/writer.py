@@ -52,6 +52,13 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         if self._size >= _BUFFER:
             self.flush()
 
+    def write_lines(self, lines: list[bytes]) -> None:
+        """Write lines at once."""
+        if lines:
+            self.flush()
+            self.ends_with_state = False
+            _write(b"".join(lines))
+
     def flush(self) -> None:
         """Write what is there."""
         if self._lines:

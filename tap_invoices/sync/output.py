@@ -68,9 +68,7 @@ class Output:
     def take(self, account: Account, lines: list[bytes], bookmarks: Bookmarks) -> None:
         """Write an account's lines, and keep the bookmarks that these lines bear out."""
         with self.turn():
-            for line in lines:
-                self._writer.write_line(line)
-            self._writer.flush()
+            self._writer.write_lines(lines)
             self._keep(account, bookmarks)
             if self.is_state_due():
                 self._write_state()
