@@ -16,7 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from tap_invoices.tap import TapInvoices
@@ -255,12 +255,6 @@ def _join(names, before):
         if thread not in before and thread.name.startswith(names):
             thread.join(PATIENCE)
             assert not thread.is_alive(), f"{thread.name} does not end"
-
-
-@lru_cache(maxsize=4)
-def _discovered(config):
-    with own_signals(), contextlib.redirect_stdout(io.StringIO()):
-        return json.dumps(TapInvoices(config=json.loads(config)).catalog_dict)
 
 
 _CATALOGS = {}
