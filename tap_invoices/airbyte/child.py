@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from tap_invoices.airbyte.messages import FailureType, Output, SourceError
+from tap_invoices.airbyte.messages import FailureType, Output, SourceError, common
 
 if TYPE_CHECKING:
     from tap_invoices.airbyte.stop import Stop
@@ -121,8 +121,7 @@ class TapProcess:
             msg = f"the tap was ended by {self.signal} before it was done; SIGKILL often means that memory ran out"
             raise SourceError(msg, "system_error")
         if self.exit_code:
-            kinds = {complaint.failure_type for complaint in self.complaints}
-            raise SourceError(self.reason, kinds.pop() if len(kinds) == 1 else "system_error")
+            raise SourceError(self.reason, common(complaint.failure_type for complaint in self.complaints))
 
     @property
     def names_streams(self) -> bool:

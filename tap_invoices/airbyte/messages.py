@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from typing import IO, Any, Literal
 
 import msgspec
 
 FailureType = Literal["config_error", "transient_error", "system_error"]
 Status = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
+
+
+def common(kinds: Iterable[FailureType]) -> FailureType:
+    """Return the type that all of some failures have, or else the general one."""
+    found = set(kinds)
+    return found.pop() if len(found) == 1 else "system_error"
 
 
 class SourceError(Exception):

@@ -10,6 +10,7 @@ import msgspec
 
 from tap_invoices.airbyte.catalog import NO_CURSOR
 from tap_invoices.airbyte.child import failure_type_of
+from tap_invoices.airbyte.messages import common
 
 if TYPE_CHECKING:
     from tap_invoices.airbyte.child import TapProcess
@@ -117,8 +118,7 @@ class Reader:
             if reason := reasons.get(name):
                 self._output.error(reason.text, reason.failure_type, name)
             elif failed := [entry for entry in tap.ledger[name] if entry["failure"]]:
-                kinds = {failure_type_of(entry) for entry in failed}
-                self._output.error(_of_accounts(failed), kinds.pop() if len(kinds) == 1 else "system_error", name)
+                self._output.error(_of_accounts(failed), common(map(failure_type_of, failed)), name)
             elif not whole:
                 unexplained.append(name)
             self._output.status(name, "COMPLETE" if whole else "INCOMPLETE")
