@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from tap_invoices.cli.probe import UnusableError
 from tap_invoices.concurrency.pool import Pool
 from tap_invoices.errors import FatalAPIError, GoneError, SyncError
+from tap_invoices.http.account import are_several
 from tap_invoices.http.causes import TRANSPORT_ERRORS
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.documents import DocumentStream
@@ -65,7 +66,7 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
         open_account: Opens one, with a client that is a probe.
         logger: Where the lines go.
     """
-    is_crowd = len(accounts) > len({account.provider for account in accounts})
+    is_crowd = are_several(accounts)
     pool, failed, asking = Pool("check", min(_AT_ONCE, len(accounts))), 0, set[str]()
     for account, verdicts in pool.in_order(partial(_verdicts, open_account), accounts):
         found = verdicts.result()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,11 @@ class Account:
         values = {name: settings.get(name) for name in self.credentials}
         urls = {name: str(value).rstrip("/") for name, value in values.items() if name.endswith("_url")}
         return (self.provider, *{**values, **urls}.values())
+
+
+def are_several(accounts: Sequence[Account]) -> bool:
+    """Tell whether a provider has more than one of these accounts."""
+    return len(accounts) > len({account.provider for account in accounts})
 
 
 class Identities:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from tap_invoices.counts import Counts, Doubling, Outcome
 from tap_invoices.errors import FailureType
+from tap_invoices.http.account import are_several
 from tap_invoices.streams.ledger import Ledger, LedgerError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Report:
     """
 
     def __init__(self, accounts: Sequence[Account], logger: logging.Logger, ledger: Ledger) -> None:
-        self.is_crowd = len(accounts) > len({account.provider for account in accounts})
+        self.is_crowd = are_several(accounts)
         self.failures: defaultdict[str, dict[str, str]] = defaultdict(dict)
         """Account → stream → why it is not whole."""
         self._accounts = len(accounts)
