@@ -49,6 +49,7 @@ RETRY = "tests/unit/test_retry.py"
 LEDGER = "tests/sync/test_completeness.py"
 SECURITY = "tests/cli/test_security.py"
 COVAGE = "tests/providers/test_covage.py"
+KEYLESS = "tests/sync/test_every_stream.py -k without_its_key"
 VERBATIM = "tests/unit/test_verbatim.py"
 UNIFIED = "tests/unit/test_einvoice_model.py"
 EXACT = "tests/unit/test_einvoice_exact.py"
@@ -193,6 +194,7 @@ MUTANTS = (
     Mutant("rows of all invoices wait in memory", "sync/reader.py", "return BatchQueue(LEAST, may_wait", "return BatchQueue(may_wait", "tests/process/test_concurrency.py::test_rows_of_the_unified_streams_wait_in_a_file_for_all_that_is_written_before_them"),
     Mutant("what the XML says goes out beside the row", "streams/documents.py", "                row.pop(DOCUMENT, None)\n", "                pass\n", "tests/sync/test_embedded_xml.py::test_a_document_s_row_has_the_xml_that_its_pdf_carries"),
     # What reviews have found
+    Mutant("the bookmark passes rows without their key", "streams/outcome.py", "        self.bookmark.stay()\n", "", KEYLESS),
     Mutant("a row without its key goes out", "records/verbatim.py", "if not (row_key := getattr(row, key)):",
            "if (row_key := getattr(row, key)) is Ellipsis:", VERBATIM),
     Mutant("days lie between the proof and the window", "streams/posted.py", "return min(start, times.shift(self.proof[0], 1))", "return start", COVAGE),

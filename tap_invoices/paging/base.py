@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
 
 from tap_invoices.errors import PagingError
-from tap_invoices.paging.keys import KeySet
+from tap_invoices.paging.keys import KeySet, NoKey
 
 Token = TypeVar("Token")
 
@@ -45,6 +45,13 @@ class Page:
     """The next cursor, or whether there is another page."""
     due_to: frozenset[str] | None = None
     """Streams that take all of its rows, which lie before their windows; None if each takes what is due to it."""
+    keyless: list[Any] = field(default_factory=list)
+    """Rows that have no key, once they are told apart from the others."""
+
+    @property
+    def has_keyless(self) -> bool:
+        """Whether a row of it has no key."""
+        return any(isinstance(key, NoKey) for key in self.keys)
 
     def is_due_to(self, stream: str) -> bool:
         """Tell whether a stream takes from this page."""

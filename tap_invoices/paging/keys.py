@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from struct import Struct
-from typing import Any
-
-from tap_invoices.errors import FatalAPIError
+from typing import Any, NamedTuple
 
 _SHARDS = 4096
 _bytes = Struct("q").pack
@@ -47,17 +45,16 @@ def is_key(value: Any) -> bool:
     return value not in (None, "") and not isinstance(value, (bool, dict, list))
 
 
-def key_of(row: Mapping[str, Any], names: Any, where: str) -> Hashable:
-    """Return a row's key: one text, or a tuple of texts.
+class NoKey(NamedTuple):
+    """Stands in for the key of a row that has none, so that the pages of its list can still be told apart."""
 
-    Raises:
-        FatalAPIError: If a part of it is missing.
-    """
-    parts = []
-    for name in names:
-        value = row.get(name)
-        if not is_key(value):
-            msg = f"a record without its key `{name}` in {where}"
-            raise FatalAPIError(msg)
-        parts.append(str(value))
-    return parts[0] if len(parts) == 1 else tuple(parts)
+    row: str
+    """All that the row holds."""
+
+
+def key_of(row: Mapping[str, Any], names: Sequence[str]) -> Hashable:
+    """Return a row's key: one text, or a tuple of texts; a NoKey if a part of it is missing."""
+    values = [row.get(name) for name in names]
+    if not all(map(is_key, values)):
+        return NoKey(repr(row))
+    return str(values[0]) if len(values) == 1 else tuple(map(str, values))

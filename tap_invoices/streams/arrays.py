@@ -12,7 +12,7 @@ from typing_extensions import override
 from tap_invoices.errors import BodyError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page
-from tap_invoices.paging.keys import KeySet, key_of
+from tap_invoices.paging.keys import KeySet
 from tap_invoices.records.decode import decode, split_array
 from tap_invoices.streams.lists import UNEXPECTED, ListStream
 
@@ -34,8 +34,7 @@ class SinglePageList(ListStream):
         for start in range(0, len(items), _PART):
             part = [bytes(item) for item in items[start : start + _PART]]
             rows = [decode(item) for item in part]
-            place = f"{self.name}, rows from {start} on"
-            keys = [key_of(row, type(self).primary_keys, place) for row in rows]
+            keys = [self.key_of(row) for row in rows]
             new = [row for row, key in zip(rows, keys, strict=True) if seen.add(key)]
             yield Page(new, keys, sum(map(len, part)))
 

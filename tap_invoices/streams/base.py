@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.counts import Doubling
+from tap_invoices.paging.keys import key_of
 from tap_invoices.records.conform import Conformer, Record
 from tap_invoices.records.decimals import with_text
 from tap_invoices.records.selection import Deselected
@@ -52,6 +53,14 @@ class InvoiceStream(EndingStream, ABC):
         self._metadata, self._mask = table.metadata, table.mask
         self.forced_replication_method = table.forced_replication_method
         self.ABORT_AT_RECORD_COUNT = table.ABORT_AT_RECORD_COUNT
+
+    def key_of(self, row: Row | VerbatimRow) -> Hashable:
+        """Return a row's key in its list, or what stands in for it."""
+        return row.key if isinstance(row, VerbatimRow) else key_of(row, type(self).primary_keys[-1:])
+
+    def changed(self, row: Row) -> Any:
+        """Return the replication value that the list's row gives."""
+        return row.get(str(type(self).replication_key))
 
     # Record
 

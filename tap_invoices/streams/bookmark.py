@@ -62,6 +62,7 @@ class Bookmark:
         self.known: Mapping[str, Any] = {} if shape is not None and state.get("shape") != shape else state
         """What of the state counts."""
         self._is_reshaped = bool(state) and self.known is not state
+        self._stays = False
         self._largest: str | None = None
         self._failed: dict[str, str | None] = dict(self.known.get("failed") or {})
         old = self.normalise(self.known.get(_VALUE)) if incremental else None
@@ -140,6 +141,10 @@ class Bookmark:
         """Return the bookmark after a complete read, by the largest value that came."""
         return max(min(largest, self._start_of_sync()), self._old or "")
 
+    def stay(self) -> None:
+        """Hold the bookmark through the whole of this sync: a row came that no sync can name."""
+        self._stays = True
+
     def hold(self) -> None:
         """Leave the bookmark after a read that was not complete; only the failed items are kept."""
         self._say({})
@@ -151,7 +156,7 @@ class Bookmark:
         self._failed = dict(self.known.get("failed") or {})
 
     def _write(self, bound: str | None) -> None:
-        if self._key is None:
+        if self._key is None or self._stays:
             self.hold()
             return
         if len(self._failed) > MOST_FAILED:

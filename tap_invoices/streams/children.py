@@ -72,11 +72,11 @@ class ChildStream(InvoiceStream):
 
     # From the list
 
+    @override
     def changed(self, row: Row) -> Any:
-        """Return the replication value that the list's row gives to its item."""
         if self.date_fields:
             return times.latest(*(row.get(name) for name in self.date_fields))
-        return row.get(str(type(self).replication_key))
+        return super().changed(row)
 
     def is_open(self, row: Row) -> bool:  # noqa: ARG002
         """Tell whether an item may change although its replication value does not."""
@@ -217,6 +217,9 @@ class SubListStream(ChildStream, PagedStream):
         pages: BatchQueue[Batch] = BatchQueue(_MEMORY, may_wait=False)
         owners: set[str] = set()
         for page in self.read_pages({self.parent_key: due.id}, ahead=False):
+            if page.has_keyless:
+                msg = "a row without its key"
+                raise FatalAPIError(msg)
             owners.update(str(owner) for row in page.rows if is_key(owner := row.get(self.parent_key)))
             changed = [row for row in page.rows if is_due(self.bookmark.normalise(self.changed(row)), since)]
             rows = [self.complete_row(row, due) for row in changed]

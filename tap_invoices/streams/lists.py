@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +17,7 @@ from typing_extensions import override
 from tap_invoices.errors import BodyError, IncompleteError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page, Paginator, ParsedPage
-from tap_invoices.paging.keys import key_of
+from tap_invoices.paging.keys import NoKey
 from tap_invoices.paging.passes import MOST_PASSES, Passes
 from tap_invoices.records.decode import decode
 from tap_invoices.records.replication import is_due
@@ -59,11 +60,11 @@ class PagedStream(InvoiceStream):
 
         def read(response: requests.Response) -> Page:
             body = read_body(response)
-            return self._page(None if response.status_code == HTTPStatus.NO_CONTENT else body, token)
+            return self._page(None if response.status_code == HTTPStatus.NO_CONTENT else body)
 
         return self.fetch(request, read)
 
-    def _page(self, body: bytes | None, token: Any) -> Page:
+    def _page(self, body: bytes | None) -> Page:
         value = None if body is None else self._decode(body)
         try:
             rows, total, following = self.parse_page(value)
@@ -72,7 +73,7 @@ class PagedStream(InvoiceStream):
             raise BodyError(UNEXPECTED) from None
         if not isinstance(rows, list) or not all(isinstance(row, (dict, VerbatimRow)) for row in rows):
             raise BodyError(UNEXPECTED)
-        return Page(rows, [self.key_of(row, token) for row in rows], len(body or b""), total, following)
+        return Page(rows, [self.key_of(row) for row in rows], len(body or b""), total, following)
 
     def _decode(self, body: bytes) -> Any:
         value = self._verbatim.decode(body) if self._verbatim else None
@@ -91,17 +92,6 @@ class PagedStream(InvoiceStream):
         super().prepare()
         _ = self._verbatim
 
-    def key_of(self, row: Row | VerbatimRow, place: Any) -> Hashable:
-        """Return a row's key in the list.
-
-        Raises:
-            FatalAPIError: If it has none.
-        """
-        if isinstance(row, VerbatimRow):
-            return row.key
-        page = "the first page" if place is None else f"page {place}"
-        return key_of(row, type(self).primary_keys[-1:], f"{self.name}, {page}")
-
     def read_pages(self, context: Context | None = None, *, ahead: bool = True) -> Iterator[Page]:
         """Yield pages with rows that have not come before, until the list is complete.
 
@@ -112,7 +102,7 @@ class PagedStream(InvoiceStream):
         Raises:
             IncompleteError: If the list stays shorter than the provider says.
         """
-        passes = Passes(self.new_paginator, partial(self.key_of, place=""), self.name, self.logger)
+        passes = Passes(self.new_paginator, self.key_of, self.name, self.logger)
         for paginator in passes:
             for page in self._fetch_pages(paginator, context, ahead=ahead):
                 yield passes.take(page)
@@ -170,11 +160,16 @@ class ListStream(InvoiceStream):
         """Yield pages with rows that have not come before, until the list is complete."""
 
     def read(self) -> Iterator[Page]:
-        """Read the list, and count."""
-        for page in self.read_list():
+        """Read the list, count, and tell rows without a key from the others."""
+        for whole in self.read_list():
+            page = self._keyed(whole) if whole.has_keyless else whole
             if page.is_due_to(self.name):
                 self._count(page)
             yield page
+
+    def _keyed(self, page: Page) -> Page:
+        keyless = [row for row in page.rows if isinstance(self.key_of(row), NoKey)]
+        return replace(page, rows=[row for row in page.rows if row not in keyless], keyless=keyless)
 
     def _count(self, page: Page) -> None:
         if page.due_to is None:

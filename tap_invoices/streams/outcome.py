@@ -10,7 +10,7 @@ from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedE
 from typing_extensions import override
 
 from tap_invoices.counts import Outcome
-from tap_invoices.errors import SyncError, failure_type
+from tap_invoices.errors import FatalAPIError, SyncError, failure_type
 from tap_invoices.http.causes import describe
 from tap_invoices.streams.api import ApiStream
 from tap_invoices.streams.maps import MapError, map_error
@@ -116,6 +116,12 @@ class EndingStream(ApiStream, ABC):
     @abstractmethod
     def _log_misfits(self) -> None:
         """Warn of what did not fit the schema."""
+
+    def lose(self, rows: int, why: str) -> None:
+        """Take note of rows of the list that can neither go out nor be asked for by themselves."""
+        self.first_failure = self.first_failure or FatalAPIError(why)
+        self.counts.count(failed=rows)
+        self.bookmark.stay()
 
     def log_failure(self, item: str, error: Exception, what_next: str) -> None:
         """Tell that one item could not be had; after so many, their count at the end says it."""

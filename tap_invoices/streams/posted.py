@@ -158,7 +158,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
         return (self._day(row) or "" for page in self.read_pages() for row in page.rows)
 
     def _day(self, row: Row) -> str | None:
-        return self.bookmark.normalise(row.get(str(type(self).replication_key)))
+        return self.bookmark.normalise(self.changed(row))
 
 
 def _beyond(day: str | None, days: int) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tap_invoices.concurrency.spill_queue import LEAST, AbandonedError, BatchQueue, Memory
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http.causes import describe
+from tap_invoices.records.replication import is_due
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.lists import ListStream
 from tap_invoices.streams.services import Batch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_invoices.streams.base import InvoiceStream
+    from tap_invoices.streams.services import Row
 
 
 class AccountReader:
@@ -81,6 +83,9 @@ class AccountReader:
         left = list(takers)
         for page in listing.read():
             since = dict.fromkeys(starts) if page.due_to else starts
+            for reader in listing.readers:
+                if page.is_due_to(reader.name) and (lost := _due(page.keyless, reader, since[reader.name])):
+                    reader.lose(lost, f"a row of {listing.name} without its key `{listing.primary_keys[-1]}`")
             for child in children:
                 if page.is_due_to(child.name):
                     child.note(page.rows, since[child.name])
@@ -99,6 +104,11 @@ class AccountReader:
 
     def _close(self, stream: InvoiceStream, error: Exception | None = None) -> None:
         self._queues[stream.name].close(None if isinstance(error, AbandonedError) else error)
+
+
+def _due(rows: Iterable[Row], reader: InvoiceStream, since: str | None) -> int:
+    """Return how many of the list's rows are due to one of its readers."""
+    return sum(is_due(reader.bookmark.normalise(reader.changed(row)), since) for row in rows)
 
 
 def _queue_of(stream: InvoiceStream, memory: Memory) -> BatchQueue[Batch]:
