@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 HUB = ROOT / "hub"
 PROJECT = ROOT / "meltano.yml"
 NAME = "tap-invoices"
-OWNER = "tap-invoices"
-"""Whose repository it is: the Hub calls a variant so."""
+REPOSITORY: str = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
+OWNER_URL, OWNER = REPOSITORY.rsplit("/", 1)[0], REPOSITORY.split("/")[-2]
+"""Whose it is: the Hub calls a variant so."""
 
 _LOGO = "assets/logos/extractors/invoices.svg"
 _KINDS = {"start_date": "date_iso8601", "ca_bundle": "file", "requests_per_second": "integer"}
@@ -46,9 +48,7 @@ def files() -> dict[Path, str]:
     return {
         Path(f"_data/meltano/extractors/{NAME}/{OWNER}.yml"): _dump(definition(_about())),
         Path("_data/default_variants.yml"): _dump({"extractors": {NAME: OWNER}}),
-        Path("_data/maintainers.yml"): _dump(
-            {OWNER: {"label": OWNER, "name": OWNER, "url": f"https://github.com/{OWNER}"}}
-        ),
+        Path("_data/maintainers.yml"): _dump({OWNER: {"label": OWNER, "name": OWNER, "url": OWNER_URL}}),
     }
 
 
@@ -63,7 +63,7 @@ def definition(about: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "capabilities": sorted(about["capabilities"]),
         "description": f"Invoices of {', '.join(p.title for p in PROVIDERS[:-1])} and {PROVIDERS[-1].title}",
-        "domain_url": f"https://github.com/{OWNER}/{NAME}",
+        "domain_url": REPOSITORY,
         "executable": NAME,
         "keywords": ["api", "billing", "invoices", "meltano_sdk"],
         "label": "Invoices",
@@ -74,7 +74,7 @@ def definition(about: Mapping[str, Any]) -> dict[str, Any]:
         "namespace": NAME.replace("-", "_"),
         "pip_url": NAME,
         "quality": "silver",
-        "repo": f"https://github.com/{OWNER}/{NAME}",
+        "repo": REPOSITORY,
         "select": sorted(f"{name_of(s)}.*" for s in _STREAMS if s.selected_by_default),
         "settings": sorted(_settings(about["settings"]["properties"]), key=lambda setting: setting["name"]),
         "settings_group_validation": [

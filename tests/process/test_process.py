@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -217,6 +218,15 @@ def test_the_wheel_needs_no_server_and_no_terminal_library_unless_asked_for(whee
     plain = " ".join(line for line in needs if "extra ==" not in line)
     assert "singer-sdk" in plain
     assert not any(name in plain for name in ("aiohttp", "pypdf", "rich", "s3fs", "gcsfs", "adlfs", "pytest"))
+
+
+def test_links_of_its_page_on_an_index_lead_to_the_repository_at_its_version(wheel):
+    [metadata] = wheel.glob("*.dist-info/METADATA")
+    page = metadata.read_text(encoding="utf-8")
+    [repository] = re.findall("(?m)^Project-URL: Repository, (.+)$", page)
+    [version] = re.findall("(?m)^Version: (.+)$", page)
+    assert f"]({repository}/blob/v{version}/docs/settings.md)" in page
+    assert not re.findall(r"\]\((?!https?:|#)[^)]*", page)
 
 
 def test_the_wheel_has_its_commands(wheel):
