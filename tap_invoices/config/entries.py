@@ -16,6 +16,7 @@ import fsspec
 from tap_invoices.config import shape, values
 from tap_invoices.config.environment import from_text
 from tap_invoices.config.settings import ONLY_ACCOUNT
+from tap_invoices.streams import storage
 
 if TYPE_CHECKING:
     from tap_invoices.config.shape import Faults
@@ -118,8 +119,7 @@ def _filed(provider: Provider, url: str, schema: Mapping[str, Any]) -> tuple[_Pa
     except UnicodeDecodeError:
         return [], {path: f"`{path}` is not UTF-8 text"}
     except Exception as error:  # noqa: BLE001  (each file system has errors of its own, some with the URL in them)
-        why = getattr(error, "strerror", None) or type(error).__name__
-        return [], {path: f"`{path}` cannot be read: {why}"}
+        return [], {path: f"`{path}` cannot be read: {storage.reason(error)}"}
     for line, entry in _rows(url, text, schema):
         where = f"{path}:{line}"
         if not isinstance(entry, Mapping):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import fsspec
 
 from tap_invoices.errors import LocalError
+from tap_invoices.streams import storage
 
 if TYPE_CHECKING:
     from tap_invoices.config.entries import Entry
@@ -73,8 +74,7 @@ def _of_file(path: str, url: str) -> str:
         with fsspec.open(url, "rb") as file:
             data: bytes = file.read(_LONGEST + 1)
     except Exception as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        msg = f"{path} names a file that cannot be read: {why}"
+        msg = f"{path} names a file that cannot be read: {storage.reason(error)}"
         raise LocalError(msg) from error
     if len(data) > _LONGEST:
         msg = f"{path} names a file of more than {_LONGEST // 1024} KiB, which holds no secret"
