@@ -45,6 +45,8 @@ class Page:
     """The next cursor, or whether there is another page."""
     due_to: frozenset[str] | None = None
     """Streams that take all of its rows, which lie before their windows; None if each takes what is due to it."""
+    place: str = ""
+    """Which page of the list it is, for people."""
     keyless: list[Any] = field(default_factory=list)
     """Rows that have no key, once they are told apart from the others."""
 

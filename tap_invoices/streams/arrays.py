@@ -36,7 +36,7 @@ class SinglePageList(ListStream):
             rows = [decode(item) for item in part]
             keys = [self.key_of(row) for row in rows]
             new = [row for row, key in zip(rows, keys, strict=True) if seen.add(key)]
-            yield Page(new, keys, sum(map(len, part)))
+            yield Page(new, keys, sum(map(len, part)), place=f"rows from {start + 1} on")
 
 
 def _read_array(response: requests.Response) -> list[msgspec.Raw]:

@@ -60,11 +60,11 @@ class PagedStream(InvoiceStream):
 
         def read(response: requests.Response) -> Page:
             body = read_body(response)
-            return self._page(None if response.status_code == HTTPStatus.NO_CONTENT else body)
+            return self._page(None if response.status_code == HTTPStatus.NO_CONTENT else body, token)
 
         return self.fetch(request, read)
 
-    def _page(self, body: bytes | None) -> Page:
+    def _page(self, body: bytes | None, token: Any) -> Page:
         value = None if body is None else self._decode(body)
         try:
             rows, total, following = self.parse_page(value)
@@ -73,7 +73,8 @@ class PagedStream(InvoiceStream):
             raise BodyError(UNEXPECTED) from None
         if not isinstance(rows, list) or not all(isinstance(row, (dict, VerbatimRow)) for row in rows):
             raise BodyError(UNEXPECTED)
-        return Page(rows, [self.key_of(row) for row in rows], len(body or b""), total, following)
+        place = "the first page" if token is None else f"page {token}"
+        return Page(rows, [self.key_of(row) for row in rows], len(body or b""), total, following, place=place)
 
     def _decode(self, body: bytes) -> Any:
         value = self._verbatim.decode(body) if self._verbatim else None

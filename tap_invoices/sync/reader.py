@@ -85,7 +85,8 @@ class AccountReader:
             since = dict.fromkeys(starts) if page.due_to else starts
             for reader in listing.readers:
                 if page.is_due_to(reader.name) and (lost := _due(page.keyless, reader, since[reader.name])):
-                    reader.lose(lost, f"a row of {listing.name} without its key `{listing.primary_keys[-1]}`")
+                    key = listing.primary_keys[-1]
+                    reader.lose(lost, f"a record without its key `{key}` in {listing.name}, {page.place}")
             for child in children:
                 if page.is_due_to(child.name):
                     child.note(page.rows, since[child.name])
