@@ -30,8 +30,8 @@ STATE_SECONDS = 10.0
 _STATE_SHARE = 100
 """A state that takes long to write waits so many times as long, and takes 1 % of the time at most."""
 
-_PATIENCE = 1.0
-"""Seconds for which whoever stops the tap waits for lines that are being written."""
+_PATIENCE = 2.0
+"""Seconds for which whoever stops the tap waits for what is being written, and for the last state."""
 
 Bookmarks = Mapping[str, Mapping[str, Any]]
 
@@ -90,20 +90,28 @@ class Output:
         """
         name = signal.Signals(signum).name
 
-        def leave() -> None:
-            self._write_last()
-            logger.warning("Stopped by %s; what was emitted is in the state", name)
-            sys.exit(128 + signum)
-
-        self._ended = self._ended or SystemExit(128 + signum)  # so that none of those who wait for a turn writes before
-        if self._lock.acquire(timeout=_PATIENCE):  # and nobody gets it back: nothing may be written any more
-            leave()
-        elif self._holder == threading.get_ident():
-            self._then = leave
-        else:
+        def give_up() -> None:
             logger.warning("Stopped by %s; the last lines did not get away, nor did a state", name)
             logging.shutdown()
             os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
+
+        watch = threading.Timer(_PATIENCE, give_up)
+        watch.daemon = True
+
+        def leave() -> None:
+            self._holder = threading.get_ident()
+            self._write_last()
+            watch.cancel()
+            logger.warning("Stopped by %s; what was emitted is in the state", name)
+            sys.exit(128 + signum)
+
+        watch.start()
+        self._ended = self._ended or SystemExit(128 + signum)  # so that none of those who wait for a turn writes before
+        if self._holder == threading.get_ident():
+            self._then = leave
+        else:
+            self._lock.acquire()  # and nobody gets it back: nothing may be written any more
+            leave()
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -84,9 +84,8 @@ class Tap:
         self.process = start(arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines, self.errors = [], []
         self.on_line = lambda _number: None
-        self.threads = [threading.Thread(target=self._collect, args=(self.process.stderr, self.errors))]
-        if reads:
-            self.threads.append(threading.Thread(target=self._collect, args=(self.process.stdout, self.lines)))
+        read = [(self.process.stderr, self.errors), *([(self.process.stdout, self.lines)] if reads else [])]
+        self.threads = [threading.Thread(target=self._collect, args=each, daemon=True) for each in read]
         for thread in self.threads:
             thread.start()
 
@@ -348,6 +347,15 @@ def test_a_signal_while_the_reader_takes_nothing_ends_it_without_a_state(tmp_pat
     assert "the last lines did not get away, nor did a state" in tap.log
 
 
+def test_a_signal_ends_it_though_the_thread_that_takes_it_waits_for_the_reader(box, tmp_path):
+    """The main thread writes all schemas, which are more than a pipe holds."""
+    tap = Tap(tmp_path, settings(box), streams=STREAMS, reads=False)
+    until(lambda: in_pipe(tap.process.stdout) >= 30_000)
+    tap.process.terminate()
+    assert tap.wait(SOON) == 143
+    tap.process.stdout.close()
+
+
 def test_a_write_that_is_cut_short_is_gone_on_with(monkeypatch):
     class Short(io.BytesIO):
         def write(self, data):
@@ -593,12 +601,13 @@ def test_no_state_covers_what_its_batch_file_does_not_tell_of_yet(monkeypatch, t
     tell_every_state(monkeypatch)
     stream = "exsited_invoice_details"
     storage = {"root": tmp_path.as_uri(), "prefix": ""}
-    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": storage, "batch_size": 20}
-    with Sandbox(invoices=60) as box:
+    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": storage, "batch_size": 60}
+    with Sandbox(invoices=240) as box:
         box.now = NOW
         run = sync(settings(box, "exsited", batch_config=batches), streams=[stream])
     kinds = [json.loads(line)["type"] for line in run.lines if '"SCHEMA"' not in line]
-    assert kinds.count("BATCH") == 3
+    assert kinds.count("BATCH") == 4
+    assert kinds.count("STATE") > 2, "it comes on the way"
     assert all(before == "BATCH" for before, kind in pairwise(kinds[1:-2]) if kind == "STATE")
 
 
