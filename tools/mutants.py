@@ -142,7 +142,7 @@ MUTANTS = (
     Mutant("errors end in silence", "concurrency/spill_queue.py", "raise self._error", "return None", FAULTS),
     Mutant("STATE overtakes records", "sync/output.py",
            "            self._writer.write_lines(lines)\n            self._keep(account, bookmarks)\n            if self.is_state_due():\n                self._write_state()\n",
-           "            self._keep(account, bookmarks)\n            if self.is_state_due():\n                self._write_state()\n            self._writer.write_lines(lines)\n", CRASH),
+           "            self._keep(account, bookmarks)\n            if self.is_state_due():\n                self._write_state()\n            self._writer.write_lines(lines)\n", SIDE_BY_SIDE),
     Mutant("signals end with 0", "sync/output.py", "sys.exit(128 + signum)", "sys.exit(0)", CRASH),
     Mutant("nothing is masked", "cli/redact.py", "text = text.replace(form, _MASK)", "pass", SECURITY),
     Mutant("minted tokens show", "http/client.py", "self.secrets.update(", "set().update(", SECURITY),
