@@ -234,6 +234,7 @@ def test_states_are_joined_and_split():
         (["--target", "no-such-target"], "no command 'no-such-target' is there"),
         (["--dask", "tcp://example.com:8786"], "is not on this machine: give --tls"),
         (["--tls", "."], "--tls goes with --dask"),
+        (["--dask", "tls://example.com:8786", "--tls", "."], "the folder of --tls lacks ca.pem, cert.pem, key.pem"),
         (["--shard", "3/3"], "`shard` must be a part and how many there are"),
         (["--shard", ""], "`shard` must be a part and how many there are"),
         (["--batch", "0"], "must be a number from 1 on"),
