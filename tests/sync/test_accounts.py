@@ -14,7 +14,9 @@ from random import Random
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.records.verbatim import check_of
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams import schemas
 from tap_invoices.sync.output import AccountWriter
 from tap_invoices.tap import TapInvoices
 from tests.support.run import STREAMS, bookmark_in, catalog_of, own_signals, shuffle_dates, sync, tell_every_state
@@ -59,6 +61,16 @@ def test_rows_of_a_stream_keep_their_order(box):
     run = sync({**box.accounts_config("ibana"), "ibana": {**box.accounts_config("ibana")["ibana"], "page_size": 5}})
     orders = [[row["id"] for row in run.by_account[STREAM, name]] for name in NAMES]
     assert orders[0] == orders[1] == orders[2]
+
+
+def test_the_check_of_rows_is_made_once_for_all_accounts(box, monkeypatch):
+    """To make it costs more than to sync an account that has nothing new."""
+    made = []
+    monkeypatch.setattr(schemas, "check_of", lambda schema: made.append(schema) or check_of(schema))
+    schemas.verbatim_check.cache_clear()
+    run = sync({**box.accounts_config("ibana"), "accounts_at_once": 1}, streams=[STREAM])
+    assert rows(run) == dict.fromkeys(NAMES, 25)
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("text", ['"', "é", "x"])
