@@ -20,7 +20,9 @@ def _milliseconds(figures: Figures, key: str) -> float | None:
 def _milliseconds_in_batches(figures: Figures, key: str) -> float | None:
     """Return the CPU time of an account's own stream through tap and target, start-ups included."""
     name = "tap-raw"
-    return 1000 * figures.median(key, name, "cpu") / figures.count(key) if figures.has(key, name) else None
+    if not figures.has(key, name) or figures.count(key) < BY_KEY[key].count:
+        return None  # of few accounts, the start-ups are the most
+    return 1000 * figures.median(key, name, "cpu") / figures.count(key)
 
 
 def _cost_of_processes(figures: Figures) -> float | None:

@@ -115,7 +115,7 @@ class Workload:
     def smoke(self) -> Workload:
         """Return the same for a quick look: smaller, or where requests take time, for those that have 16 at once."""
         is_late = self.milliseconds > 0 and self.kind not in {"all", "unified", "later"}
-        wanted = _QUICK_AND_LATE if is_late else _QUICK
+        wanted = JOBS if self.kind in BATCHES else _QUICK_AND_LATE if is_late else _QUICK
         work = replace(self, contenders=tuple(name for name in self.contenders if name in wanted))
         return work if is_late else work.scaled(_SMALL)
 
