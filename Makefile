@@ -20,7 +20,7 @@ help:
 	@echo "make test-all  the long forms too"
 	@echo "make test-airbyte  the clients of Airbyte and Exsited, in an environment of their own"
 	@echo "make test-targets  load the sandbox twice into ten targets, and write the table of docs/targets.md"
-	@echo "make bench     the benchmark, about an hour; make bench ARGS='--smoke' is a quick look"
+	@echo "make bench     the benchmark, about an hour and a half; make bench ARGS='--smoke' is a quick look"
 	@echo "make lint      ruff, mypy and the rooms' imports; make format applies what ruff can"
 	@echo "make docs      write the generated parts of the documents"
 	@echo "make lock      resolve requirements/*.txt again; UPGRADE=--upgrade takes newer versions"

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from benchmarks import ceiling, check, envs, report
 from benchmarks.contenders import CONTENDERS
 from benchmarks.measure import Cost, run
 from benchmarks.workloads import STARTS, WORKLOADS, Workload
+from tests.support.postgres import Postgres
 
 HERE = Path(__file__).parent
 
@@ -38,14 +39,15 @@ def main() -> int:
         works = [work.beside_earlier() for work in works]
     pythons = {name: envs.prepare(CONTENDERS[name].environment) for work in works for name in work.contenders}
     runs: list[dict[str, Any]] = []
-    with _server() as root:
+    with _server() as root, Postgres() if "tables" in kinds else nullcontext() as database:
         environments = {CONTENDERS[name].environment for work in works for name in work.contenders}
         about = {"ceiling": ceiling.show(root, {work.key: work for work in WORKLOADS}), **report.about(environments)}
         about["earlier"] = options.beside
         for number in range(1 if options.smoke else options.rounds):
             for work in works:
                 runs += [
-                    _measured(number, work, name, pythons[name], root) for name in _turned(work.contenders, number)
+                    _measured(number, work, name, pythons[name], root, database)
+                    for name in _turned(work.contenders, number)
                 ]
             _write(runs, about, is_whole=not options.only and not options.smoke and options.scale == 1)
     return 0 if all(entry["whole"] for entry in runs) else 1
@@ -81,12 +83,14 @@ def _server() -> Iterator[str]:
         process.wait()
 
 
-def _measured(number: int, work: Workload, name: str, python: Path, root: str) -> dict[str, Any]:
+def _measured(  # noqa: PLR0913, PLR0917
+    number: int, work: Workload, name: str, python: Path, root: str, database: Postgres | None
+) -> dict[str, Any]:
     """Have a contender do a workload once, in a folder that is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
         command = CONTENDERS[name].command(python, work, root, folder)
-        cost, found = _run(command, work, folder)
+        cost, found = _run(command, work, folder, database)
         whole = cost.exit_code == 0 and found == work.expected(name)
         if not whole:
             (HERE / ".work").mkdir(exist_ok=True)
@@ -98,10 +102,15 @@ def _measured(number: int, work: Workload, name: str, python: Path, root: str) -
     return {"workload": work.key, "contender": name, "count": work.count, "found": found, "whole": whole, **vars(cost)}
 
 
-def _run(command: list[str], work: Workload, folder: Path) -> tuple[Cost, int]:
-    """Run a command with its output in a file or a pipe, and return how many invoices it put out."""
+def _run(command: list[str], work: Workload, folder: Path, database: Postgres | None) -> tuple[Cost, int]:
+    """Run a command with its output in a file, a pipe or tables, and return how many invoices it put out."""
     variables = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1"}
     log, out = folder / "log", folder / "out.jsonl"
+    if work.kind == "tables":
+        assert database
+        database.sql("drop schema if exists benchmark cascade")
+        cost = run(command, subprocess.DEVNULL, log, {**variables, **_target_settings(database)})
+        return cost, int(database.sql("select count(distinct (source_account, id)) from benchmark.ibana_invoices"))
     if work.rate is None:
         with out.open("wb") as file:
             cost = run(command, file, log, variables)
@@ -113,6 +122,12 @@ def _run(command: list[str], work: Workload, folder: Path) -> tuple[Cost, int]:
     cost = run(command, reader.stdin, log, variables)
     _, distinct = reader.communicate()[0].split()
     return cost, int(distinct)
+
+
+def _target_settings(database: Postgres) -> dict[str, str]:
+    settings = {name: getattr(database, name) for name in ("host", "port", "user", "database")}
+    settings |= {"password": "not-asked-for", "default_target_schema": "benchmark"}
+    return {f"TARGET_POSTGRES_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 def _write(runs: list[dict[str, Any]], about: dict[str, Any], *, is_whole: bool) -> None:

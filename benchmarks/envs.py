@@ -24,7 +24,7 @@ def locks(name: str) -> list[Path]:
     if name in CHECKOUTS:
         own = [CHECKOUTS[name] / "requirements" / f"{lock}.txt" for lock in ("tap", "build")]
         return [*own, LOCKS / "einvoice.txt"] if name == "tap" else own
-    return [(ROOT / "requirements" if name == "target-jsonl" else LOCKS) / f"{name}.txt"]
+    return [(ROOT / "requirements" if name in {"target-jsonl", "targets"} else LOCKS) / f"{name}.txt"]
 
 
 def prepare(name: str) -> Path:

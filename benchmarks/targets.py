@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.workloads import EARLIER, PEERS, PEERS_AT_16, PROVIDERS, WORKLOADS
+from benchmarks.account_targets import ACCOUNT_TARGETS
+from benchmarks.target import BY_KEY, Target, most_memory
+from benchmarks.workloads import EARLIER, PEERS, PEERS_AT_16, PROVIDERS
 
 if TYPE_CHECKING:
     from benchmarks.figures import Figures
 
-_BY_KEY = {work.key: work for work in WORKLOADS}
 _BYTES_AN_INVOICE = 16
 _MOST_MEGABYTES = 120
-
-
-@dataclass(frozen=True)
-class Target:
-    """One figure to reach.
-
-    Args:
-        title: What is compared.
-        wanted: The bound, in words.
-        value: Computes the figure; None if a part of it was not measured.
-        is_reached: Tells whether it is good enough.
-        unit: Stands after the figure.
-    """
-
-    title: str
-    wanted: str
-    value: Callable[[Figures], float | None]
-    is_reached: Callable[[float], bool]
-    unit: str = " times"
-
-    def shown(self, value: float) -> str:
-        """Return a figure as text."""
-        return f"{value:.2f}{self.unit}" if self.unit == " times" else f"{value:.0f}{self.unit}"
 
 
 def _work_ratio(key: str, slow: str, fast: str) -> Callable[[Figures], float | None]:
     """Return the seconds of one contender over those of another, start-up aside."""
 
     def value(figures: Figures) -> float | None:
-        first, second = figures.work(_BY_KEY[key], slow), figures.work(_BY_KEY[key], fast)
+        first, second = figures.work(BY_KEY[key], slow), figures.work(BY_KEY[key], fast)
         return None if first is None or second is None else first / second
 
     return value
@@ -68,49 +45,11 @@ def _slowest_provider(figures: Figures) -> float | None:
 def _growth(figures: Figures) -> float | None:
     """Return the peak at the most invoices over what that at the fewest allows."""
     few, many = "W6-10k", "W6-1M"
-    if not (figures.has(few) and figures.has(many)) or figures.count(many) < _BY_KEY[many].count:
+    if not (figures.has(few) and figures.has(many)) or figures.count(many) < BY_KEY[many].count:
         return None  # of few, what the tap has at its start hides what it keeps of each
     more = figures.count(many) - figures.count(few)
-    return _peak(figures, many) / (1.1 * _peak(figures, few) + _BYTES_AN_INVOICE * more)
-
-
-def _most_memory(key: str) -> Callable[[Figures], float | None]:
-    return lambda figures: _peak(figures, key) / 1e6 if figures.has(key) else None
-
-
-def _account_milliseconds(figures: Figures) -> float | None:
-    """Return the CPU time that each account takes, start-up aside."""
-    cpu = figures.work(_BY_KEY["W7"], "tap", "cpu")
-    return None if cpu is None else 1000 * cpu / figures.count("W7")
-
-
-def _speed_at_once(number: int, contender: str) -> Callable[[Figures], float | None]:
-    """Return how much faster so many accounts at once are than one, over what one's waiting and CPU time allow.
-
-    The CPU time is on one core, whatever the accounts; what one account at a time waits beside it is for others.
-    """
-
-    def value(figures: Figures) -> float | None:
-        work = _BY_KEY["W7l"]
-        one, cpu = figures.work(work, "tap-at-1"), figures.work(work, "tap-at-1", "cpu")
-        many = figures.work(work, contender)
-        if one is None or cpu is None or many is None:
-            return None
-        return one / many / min(number, one / cpu)
-
-    return value
-
-
-def _speed_of_jobs(figures: Figures) -> float | None:
-    """Return how much faster four batches at once are than one at a time, whole processes."""
-    if not (figures.has("W10") and figures.has("W10", "tap-jobs-4")):
-        return None
-    return figures.seconds("W10", "tap") / figures.seconds("W10", "tap-jobs-4")
-
-
-def _milliseconds_in_batches(figures: Figures) -> float | None:
-    """Return the CPU time of an account through tap and target, start-ups included."""
-    return 1000 * figures.median("W10c", "tap", "cpu") / figures.count("W10c") if figures.has("W10c") else None
+    least, most = (figures.median(key, "tap", "peak") for key in (few, many))
+    return most / (1.1 * least + _BYTES_AN_INVOICE * more)
 
 
 def _cost_of_unified(figures: Figures) -> float | None:
@@ -125,10 +64,6 @@ def _cost_of_xml(figures: Figures) -> float | None:
     if not (figures.has("W9") and figures.has("W9", "tap-unread")):
         return None
     return figures.seconds("W9", "tap") / figures.seconds("W9", "tap-unread")
-
-
-def _peak(figures: Figures, key: str) -> float:
-    return figures.median(key, "tap", "peak")
 
 
 def _beside_earlier(key: str, what: str = "seconds") -> Target:
@@ -179,15 +114,6 @@ def _at_64(key: str, over_peers: float) -> Target:
     )
 
 
-def _accounts_at_once(number: int, contender: str) -> Target:
-    return Target(
-        f"W7l: speed of {number} accounts at once, beside the most that (waiting + CPU) / CPU of one at a time allows",
-        "at least 0.8 times",
-        _speed_at_once(number, contender),
-        lambda value: value >= 0.8,
-    )
-
-
 _W1_BARE = Target(
     "W1: records a second beside the bare loop with one socket, start-up aside",
     "at least 0.5 times",
@@ -210,17 +136,7 @@ TARGETS = (
         _growth,
         lambda value: value <= 1,
     ),
-    Target("W6: peak memory", "under 120 MB", _most_memory("W6-1M"), lambda value: value < _MOST_MEGABYTES, " MB"),
-    Target(
-        "W7: CPU time of an account, start-up aside",
-        "at most 20 ms",
-        _account_milliseconds,
-        lambda value: value <= 20,
-        " ms",
-    ),
-    Target("W7: peak memory", "at most 110 MB", _most_memory("W7"), lambda value: value <= 110, " MB"),
-    _accounts_at_once(4, "tap"),
-    _accounts_at_once(16, "tap-at-16"),
+    Target("W6: peak memory", "under 120 MB", most_memory("W6-1M"), lambda value: value < _MOST_MEGABYTES, " MB"),
     Target(
         "W8: CPU time with invoices and lines of all providers beside that without",
         "at most 1.25 times",
@@ -233,14 +149,7 @@ TARGETS = (
         _cost_of_xml,
         lambda v: v <= 1.1,
     ),
-    Target("W10: four batches at once beside one at a time", "at least 3 times", _speed_of_jobs, lambda v: v >= 3),
-    Target(
-        "W10c: CPU time of an account through tap and target",
-        "at most 110 ms",
-        _milliseconds_in_batches,
-        lambda value: value <= 110,
-        " ms",
-    ),
+    *ACCOUNT_TARGETS,
     *(_beside_earlier(key) for key in ("W1", "W2", "W3", "W4", "W5")),
     _beside_earlier("W6-1M", "peak"),
 )

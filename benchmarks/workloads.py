@@ -32,6 +32,7 @@ _QUICK = (
     *AT_ONCE,
     *JOBS,
     "tap-raw",
+    "tap-each",
     "plain",
     "bare-1",
     "bare-16",
@@ -39,7 +40,8 @@ _QUICK = (
 """Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
 _QUICK_AND_LATE = (*AT_ONCE, "tap-unread", "bare-16")
 _SMALL = 0.1
-BATCHES = {"batches", "later"}
+BATCHES = {"batches", "later", "tables"}
+ACCOUNTS = {"accounts", "again", "owned"}
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,12 @@ class Workload:
     Args:
         key: Its short name.
         title: Its long one.
-        kind: list (ibana), accounts (of ibana), details or documents (Exsited), all (five providers, every stream of
-            theirs), unified (the same without PDFs, and the two streams that are made from them), or embedded (the
-            PDFs of Covage, and the same two streams, of what the XML in those PDFs says). Accounts in batches, each
-            through a target, are batches, or later where state files are there from a sync before.
+        kind: list (ibana), details or documents (Exsited), all (five providers, every stream of theirs), unified (the
+            same without PDFs, and the two streams that are made from them), or embedded (the PDFs of Covage, and the
+            same two streams, of what the XML in those PDFs says). Accounts are accounts (of ibana), again (of ibana,
+            with the state of a sync before and nothing new), or owned (details of Exsited's). Accounts in batches, each
+            through a target, are batches, later where state files are there from a sync before, or tables where the
+            target is PostgreSQL's.
         count: Invoices that a provider has, or accounts.
         milliseconds: What each request takes.
         kilobytes: Of a PDF.
@@ -83,7 +87,7 @@ class Workload:
 
     def url(self, root: str) -> str:
         """Return where the server has this work."""
-        invoices = self.invoices if self.kind in {"accounts", *BATCHES} else self.count
+        invoices = self.invoices if self.kind in ACCOUNTS | BATCHES else self.count
         return f"{root}/{invoices}-{self.milliseconds}-{self.kilobytes}"
 
     def expected(self, contender: str) -> int:
@@ -93,6 +97,8 @@ class Workload:
             return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
         if self.kind == "embedded":
             return self.count * (3 if contender == "tap" else 2)
+        if self.kind == "again":
+            return self.count  # the last one, at the bookmark
         if self.kind != "all":
             return self.count * self.invoices
         return self.count * STREAMS.get(contender.removeprefix("tap-"), sum(STREAMS.values()))
@@ -109,7 +115,7 @@ class Workload:
     def smoke(self) -> Workload:
         """Return the same for a quick look: smaller, or where requests take time, for those that have 16 at once."""
         is_late = self.milliseconds > 0 and self.kind not in {"all", "unified", "later"}
-        wanted = _QUICK_AND_LATE if is_late else _QUICK
+        wanted = JOBS if self.kind in BATCHES else _QUICK_AND_LATE if is_late else _QUICK
         work = replace(self, contenders=tuple(name for name in self.contenders if name in wanted))
         return work if is_late else work.scaled(_SMALL)
 
@@ -135,7 +141,32 @@ WORKLOADS = (
         for name, size in (("10k", 10_000), ("100k", 100_000), ("1M", 1_000_000))
     ),
     Workload(
-        "W7", "1,000 ibana accounts of 50 invoices, no latency", "accounts", 1000, contenders=("tap",), invoices=50
+        "W7",
+        "1,000 ibana accounts of 50 invoices, no latency",
+        "accounts",
+        1000,
+        contenders=("tap", "plain"),
+        invoices=50,
+    ),
+    Workload(
+        "W7p", "20 such accounts, and a process for each", "accounts", 20, contenders=("tap", "tap-each"), invoices=50
+    ),
+    Workload(
+        "W7s",
+        "1,000 ibana accounts of 50 invoices, second sync, nothing new, no latency",
+        "again",
+        1000,
+        contenders=("tap",),
+        invoices=50,
+    ),
+    Workload("W7d", "200 Exsited accounts of 50 details, no latency", "owned", 200, contenders=("tap",), invoices=50),
+    Workload(
+        "W7m",
+        "16 ibana accounts of 20,000 invoices, no latency",
+        "accounts",
+        16,
+        contenders=("tap", "tap-at-16"),
+        invoices=20_000,
     ),
     Workload(
         "W7l",
@@ -177,15 +208,18 @@ WORKLOADS = (
         "200 ibana accounts of 50 invoices in batches of 50, into target-jsonl, no latency",
         "batches",
         200,
-        contenders=JOBS[:1],
+        contenders=("tap", "tap-raw"),
         invoices=50,
     ),
+    Workload("W10p", "the same, into target-postgres", "tables", 200, contenders=("tap", "tap-raw"), invoices=50),
 )
 STARTS = tuple(
     Workload(f"start-{kind}", "one invoice", kind, 1, contenders=contenders)
     for kind, contenders in (
         ("list", (*LATE, "requests")),
-        ("accounts", AT_ONCE),
+        ("accounts", (*AT_ONCE, "plain")),
+        ("again", AT_ONCE[:1]),
+        ("owned", AT_ONCE[:1]),
         ("details", LATE),
         ("documents", LATE),
     )

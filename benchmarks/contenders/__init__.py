@@ -35,6 +35,10 @@ def _script(name: str, workers: int) -> Callable[[Path, Workload, str, Path], li
     return command
 
 
+def _plain(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
+    return [str(python), str(HERE / "plain.py"), work.url(root), work.kind, str(work.count), str(folder)]
+
+
 def _bare(threads: int, library: str) -> Callable[[Path, Workload, str, Path], list[str]]:
     def command(python: Path, work: Workload, root: str, _folder: Path) -> list[str]:
         return [str(python), str(HERE / "bare.py"), work.url(root), work.kind, str(threads), library]
@@ -42,14 +46,18 @@ def _bare(threads: int, library: str) -> Callable[[Path, Workload, str, Path], l
     return command
 
 
-def _by_kind(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
+def _by_kind(*, is_raw: bool = False) -> Callable[[Path, Workload, str, Path], list[str]]:
     """Do accounts in batches with the command that is there for them, one batch at a time."""
-    make = fleet.command(1) if work.kind in BATCHES else tap.command(PROVIDERS, 16)
-    return make(python, work, root, folder)
+
+    def command(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
+        make = fleet.command(1, is_raw=is_raw) if work.kind in BATCHES else tap.command(PROVIDERS, 16, is_raw=is_raw)
+        return make(python, work, root, folder)
+
+    return command
 
 
 CONTENDERS = {
-    "tap": Contender("tap-invoices", "tap", _by_kind),
+    "tap": Contender("tap-invoices", "tap", _by_kind()),
     EARLIER: Contender("tap-invoices, earlier", "earlier", tap.command(PROVIDERS, 16)),
     "tap-64": Contender("tap-invoices, 64 connections", "tap", tap.command(PROVIDERS, 64)),
     **{
@@ -60,10 +68,11 @@ CONTENDERS = {
         f"tap-jobs-{number}": Contender(f"tap-invoices, {number} batches at once", "tap", fleet.command(number))
         for number in (2, 4)
     },
-    "tap-raw": Contender("tap-invoices, providers' streams alone", "tap", tap.command(PROVIDERS, 16, is_raw=True)),
+    "tap-each": Contender("tap-invoices, a process for each account", "tap", tap.one_by_one),
+    "tap-raw": Contender("tap-invoices, providers' streams alone", "tap", _by_kind(is_raw=True)),
     "tap-unread": Contender("tap-invoices, XML not read", "tap", tap.command(PROVIDERS, 16, reads_xml=False)),
     **{f"tap-{name}": Contender(f"tap-invoices, {name} alone", "tap", tap.command([name], 16)) for name in PROVIDERS},
-    "plain": Contender("plain SDK tap", "sdk", _script("plain.py", 1)),
+    "plain": Contender("plain SDK tap", "sdk", _plain),
     "dlt": Contender("dlt rest_api, default", "dlt", _script("dlt_rest.py", 0)),
     "dlt-16": Contender("dlt rest_api, tuned, 16 workers", "dlt", _script("dlt_rest.py", 16)),
     "dlt-64": Contender("dlt rest_api, tuned, 64 workers", "dlt", _script("dlt_rest.py", 64)),

@@ -1,4 +1,7 @@
-"""A plain SDK tap for the same streams, written as the SDK's template has it: ``plain.py URL KIND 1 FOLDER …``."""
+"""A plain SDK tap for the same streams, written as the SDK's template has it: ``plain.py URL KIND COUNT FOLDER``.
+
+COUNT is of the accounts, where the kind has some: each is a partition.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,21 @@ class IbanaInvoicesStream(InvoicesStream):
 
     def get_url_params(self, context: Any, next_page_token: Any) -> dict[str, Any]:  # noqa: ARG002
         return {"take": PAGE, "page": next_page_token, "orderField": "updatedAt", "orderDir": "ASC"}
+
+
+class AccountsStream(IbanaInvoicesStream):
+    """ibana's invoices of several accounts."""
+
+    primary_keys = ("source_account", "id")
+
+    @property
+    def schema(self) -> dict[str, Any]:  # type: ignore[override]
+        properties = {"source_account": {"type": "string"}, **super().schema["properties"]}
+        return {**super().schema, "properties": properties}
+
+    @property
+    def partitions(self) -> list[dict[str, Any]]:
+        return [{"source_account": f"account-{number}"} for number in range(self.config["count"])]
 
 
 class ExsitedPaginator(BaseOffsetPaginator):
@@ -119,11 +137,13 @@ class TapPlain(Tap):
         th.Property("api_url", th.StringType, required=True),
         th.Property("auth_token", th.StringType, required=True, secret=True),
         th.Property("kind", th.StringType, required=True),
+        th.Property("count", th.IntegerType, required=True),
     ).to_dict()
 
     def discover_streams(self) -> list[Any]:
         kinds: dict[str, list[Any]] = {
             "list": [IbanaInvoicesStream],
+            "accounts": [AccountsStream],
             "details": [ExsitedInvoicesStream, ExsitedInvoiceDetailsStream],
             "documents": [ExsitedInvoicesStream, ExsitedInvoiceDocumentsStream],
         }
@@ -132,9 +152,9 @@ class TapPlain(Tap):
 
 def main() -> None:
     """Sync what the kind of workload wants."""
-    url, kind, _, folder, *_ = sys.argv[1:]
+    url, kind, count, folder = sys.argv[1:]
     config = Path(folder, "config.json")
-    config.write_text(json.dumps({"api_url": url, "auth_token": "benchmark", "kind": kind}))
+    config.write_text(json.dumps({"api_url": url, "auth_token": "benchmark", "kind": kind, "count": int(count)}))
     TapPlain.cli(["--config", str(config)])
 
 

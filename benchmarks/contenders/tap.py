@@ -8,12 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.workloads import ACCOUNTS
+
 if TYPE_CHECKING:
     from benchmarks.workloads import Workload
 
 STREAMS = {
     "list": "ibana_invoices",
     "accounts": "ibana_invoices",
+    "again": "ibana_invoices",
+    "owned": "exsited_invoice_details",
     "details": "exsited_invoice_details",
     "documents": "exsited_invoice_documents",
     "embedded": "covage_invoice_documents",
@@ -47,12 +51,14 @@ def command(
         own: dict[str, Any] = {"documents": {"mode": "inline"}}
         if work.kind == "all":
             own = {"documents": {"mode": "files", "url": f"file://{folder}/documents"}}
-        elif work.kind not in {"accounts", "unified"} and work.milliseconds:
+        elif work.kind not in {*ACCOUNTS, "unified"} and work.milliseconds:
             own["max_connections"] = connections
         settings = _providers(wanted, work.url(root))
-        if work.kind == "accounts":
+        if work.kind in ACCOUNTS:
             own = {} if at_once is None else {"accounts_at_once": at_once}
-            settings["ibana"] = accounts(settings["ibana"]["api_url"], work.count)
+            settings = {name: {**given, **accounts(name, work.count)} for name, given in settings.items()}
+        if work.kind == "again":
+            own["lookback_days"] = 0  # or all would be due again, which were changed on one day
         if work.kind == "embedded":
             own["documents"]["read_xml"] = reads_xml
         if work.kind == "unified":
@@ -61,9 +67,29 @@ def command(
         config.write_text(json.dumps({**settings, **own}))
         program = [str(python.parent / "tap-invoices"), "--config", str(config)]
         catalog.write_text(json.dumps(_catalog(program, _chosen(work.kind, is_raw=is_raw))))
-        return [*program, "--catalog", str(catalog)]
+        program += ["--catalog", str(catalog)]
+        if work.kind == "again":
+            return [*program, "--state", _state_after(program, folder)]
+        return program
 
     return make
+
+
+def one_by_one(python: Path, work: Workload, root: str, folder: Path) -> list[str]:
+    """Return a command that reads each account in a process of its own."""
+    program = command([], 16)(python, work, root, folder)
+    for number in range(work.count):
+        (folder / f"{number}.json").write_text(json.dumps({"only_accounts": [f"account-{number}"]}))
+    each = 'for only in "$0"/*[0-9].json; do "$@" --config "$only" || exit 1; done'
+    return ["/bin/sh", "-c", each, str(folder), *program]
+
+
+def _state_after(program: list[str], folder: Path) -> str:
+    """Return the file of the state after a sync."""
+    told = subprocess.run(program, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout  # noqa: S603
+    state = folder / "state.json"
+    state.write_bytes(told.splitlines()[-1])
+    return str(state)
 
 
 def _providers(names: Sequence[str], url: str) -> dict[str, Any]:
@@ -79,10 +105,10 @@ def _providers(names: Sequence[str], url: str) -> dict[str, Any]:
     return {name: settings[name] for name in names}
 
 
-def accounts(api_url: str, count: int) -> dict[str, Any]:
-    """Return the settings of a provider with so many accounts; the server gives each the same invoices."""
-    entries = [{"name": f"account-{number}", "token": f"benchmark-{number}"} for number in range(count)]
-    return {"api_url": api_url, "accounts": entries}
+def accounts(provider: str, count: int) -> dict[str, Any]:
+    """Return so many accounts of a provider; the server gives each the same invoices."""
+    secret = "client_secret" if provider == "exsited" else "token"
+    return {"accounts": [{"name": f"account-{number}", secret: f"benchmark-{number}"} for number in range(count)]}
 
 
 def _chosen(kind: str, *, is_raw: bool) -> Callable[[str], bool]:

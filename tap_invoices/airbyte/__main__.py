@@ -1,6 +1,17 @@
-"""``python -m tap_invoices.airbyte``."""
+"""The command: ``source-invoices``, or ``python -m tap_invoices.airbyte``."""
 
-from tap_invoices.airbyte.cli import main
+from __future__ import annotations
+
+from tap_invoices import signals
+
+
+def main() -> None:
+    """Run the command."""
+    signals.end_at_once()  # before the imports, which take most of a second
+    from tap_invoices.airbyte import cli  # noqa: PLC0415
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

@@ -21,25 +21,26 @@ USAGE = 2
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; whatever is wrong with what it was given is told in one line, and exit code 2."""
     options = _parser().parse_args(arguments)
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         sys.exit(options.run(options))
     except (accounts.SettingsError, engines.EngineError, states.StateError) as error:
         _tell(str(error))
         sys.exit(USAGE)
     except KeyboardInterrupt as error:
-        number = signal.Signals(error.args[0] if error.args else signal.SIGINT)
+        number = signal.Signals(error.args[0])
         _tell(f"stopped by {number.name}: what the target has taken is kept; run again")
         sys.exit(128 + number)
     except BrokenPipeError:
         discard_stdout()
         sys.exit(READER_LEFT)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    """Do as Ctrl-C does."""
+    """End what runs, and tell which signal it was."""
     raise KeyboardInterrupt(number)
 
 

@@ -45,6 +45,10 @@ def dask(address: str, tls: str | None) -> Iterator[Executor]:
     if not (tls or rules.is_loopback(urlsplit(url).hostname or "")):
         msg = f"{address} is not on this machine: give --tls, for everyone on the way could run commands on the workers"
         raise EngineError(msg)
+    files = [Path(tls, name) for name in ("ca.pem", "cert.pem", "key.pem")] if tls else []
+    if missing := [file.name for file in files if not file.is_file()]:
+        msg = f"the folder of --tls lacks {', '.join(missing)}"
+        raise EngineError(msg)
     try:
         from distributed import Client, Security  # noqa: PLC0415  (an extra)
     except ImportError as error:
@@ -52,7 +56,7 @@ def dask(address: str, tls: str | None) -> Iterator[Executor]:
         raise EngineError(msg) from error
     security = None
     if tls:
-        ca, cert, key = (str(Path(tls, f"{name}.pem")) for name in ("ca", "cert", "key"))
+        ca, cert, key = map(str, files)
         security = Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
     try:
         client = Client(address, security=security, set_as_default=False)

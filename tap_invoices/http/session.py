@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib import metadata
 from typing import Any
@@ -20,6 +21,12 @@ from tap_invoices.records.decode import to_utf8
 
 PAGE_LIMIT = 256 * MEBIBYTE
 """Largest JSON body, in bytes after decompression."""
+
+
+@cache
+def _own_name() -> str:
+    """Return the tap's name and version, which the accounts share: to find it takes as long as a request."""
+    return f"tap-invoices/{metadata.version('tap-invoices')}"
 
 
 class Session:
@@ -40,7 +47,7 @@ class Session:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.trust_env = False
         self._session.headers = {
-            "User-Agent": config.get("user_agent") or f"tap-invoices/{metadata.version('tap-invoices')}",
+            "User-Agent": config.get("user_agent") or _own_name(),
             "Accept-Encoding": "gzip, deflate",
             "Connection": "keep-alive",
         }

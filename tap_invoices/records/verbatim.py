@@ -18,6 +18,8 @@ import msgspec
 from tap_invoices.records.conform import ADDITIONAL
 from tap_invoices.records.decode import has_odd_text
 
+Check = msgspec.json.Decoder[Any]
+
 _PAGE = msgspec.json.Decoder(
     dict[str, list[msgspec.Raw] | dict[str, Any] | str | int | bool | None],
     float_hook=Decimal,
@@ -63,7 +65,7 @@ class VerbatimDecoder:
     """Decodes pages of which all rows fit the schema as they are.
 
     Args:
-        schema: The stream's JSON schema.
+        check: Of the stream's JSON schema.
         rows: Field of the page that holds the rows.
         key: The rows' key.
         changed: Their replication key, a date-time.
@@ -72,7 +74,7 @@ class VerbatimDecoder:
 
     def __init__(
         self,
-        schema: dict[str, Any],
+        check: Check,
         rows: str,
         key: str,
         changed: str,
@@ -82,7 +84,7 @@ class VerbatimDecoder:
         self._rows = rows
         self._key = key
         self._changed = changed
-        self._check: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(schema["properties"]))
+        self._check = check
         self._refused = 0
 
     def decode(self, body: bytes) -> Any:
@@ -114,6 +116,11 @@ class VerbatimDecoder:
                 raise TypeError  # which the general way tells
             message = b"".join((before, memoryview(line)[:-1], after))
             yield VerbatimRow(message, row_key, getattr(row, changed) or None)
+
+
+def check_of(schema: dict[str, Any]) -> Check:
+    """Return what decodes only rows that fit a JSON schema as they are; to make it takes as long as a whole page."""
+    return msgspec.json.Decoder(_struct(schema["properties"]))
 
 
 def _check_text(body: bytes) -> None:

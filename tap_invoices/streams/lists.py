@@ -23,7 +23,7 @@ from tap_invoices.records.decode import decode
 from tap_invoices.records.replication import is_due
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
 from tap_invoices.streams.base import InvoiceStream
-from tap_invoices.streams.schemas import own_schema
+from tap_invoices.streams.schemas import verbatim_check
 
 if TYPE_CHECKING:
     import requests
@@ -86,7 +86,7 @@ class PagedStream(InvoiceStream):
         if not self.verbatim_rows or not self.emits_records_as_they_are:
             return None
         key, changed = type(self).primary_keys[0], str(type(self).replication_key)
-        return VerbatimDecoder(own_schema(self.name), self.verbatim_rows, key, changed, self.around_fields)
+        return VerbatimDecoder(verbatim_check(self.name), self.verbatim_rows, key, changed, self.around_fields)
 
     @override
     def prepare(self) -> None:

@@ -7,7 +7,7 @@ import traceback
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.mapper import CustomStreamMap, PluginMapper, SameRecordTransform
+from singer_sdk.mapper import CustomStreamMap, PluginMapper, RemoveRecordTransform, SameRecordTransform
 
 if TYPE_CHECKING:
     import logging
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import Catalog
 
 from tap_invoices.records.decimals import plain
+
+_SETTINGS = ("stream_map", "flattening_", "faker_")
+"""How the settings begin that a mapper reads; to copy all accounts for each would take long."""
 
 
 def keep_amounts_exact(mapper: PluginMapper) -> None:
@@ -35,12 +38,14 @@ def text(value: Any) -> str | None:
 
 def are_shareable(mapper: PluginMapper) -> bool:
     """Tell whether several threads may use the maps: a map of the user's holds the record that it works on."""
-    return all(isinstance(each, SameRecordTransform) for maps in mapper.stream_maps.values() for each in maps)
+    plain = (SameRecordTransform, RemoveRecordTransform)
+    return all(isinstance(each, plain) for maps in mapper.stream_maps.values() for each in maps)
 
 
 def new_mapper(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logger) -> PluginMapper:
     """Return the maps once more, for a thread of their own."""
-    mapper = PluginMapper(copy.deepcopy(dict(config)), logger)  # which takes its default out of what it is given
+    own = {name: value for name, value in config.items() if name.startswith(_SETTINGS)}
+    mapper = PluginMapper(copy.deepcopy(own), logger)  # which takes its default out of what it is given
     mapper.register_raw_streams_from_catalog(catalog)
     keep_amounts_exact(mapper)
     return mapper

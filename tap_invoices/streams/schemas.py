@@ -10,6 +10,7 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_invoices.records.decimals import text_schema
+from tap_invoices.records.verbatim import Check, check_of
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = _PACKAGE / "schemas"
@@ -26,6 +27,12 @@ def own_schema(name: str, decimals: str | None = None) -> dict[str, Any]:
     """Return the schema of what a provider sends for the stream of a name, with amounts as `decimals` says."""
     schema = SCHEMAS.get_schema(name)
     return text_schema(schema) if decimals == "text" else dict(schema)
+
+
+@cache
+def verbatim_check(name: str) -> Check:
+    """Return the check of rows that may go out as they came, which the accounts share."""
+    return check_of(own_schema(name))
 
 
 @cache

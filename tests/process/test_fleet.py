@@ -187,7 +187,6 @@ def test_a_target_that_reads_nothing_is_told(fleet):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_at_once(fleet, number):
     """Taps, and targets that never would, are killed and waited for; no batch begins any more."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has ignored in the background
     once = iter([number])
     fleet.box.on_request(lambda _: [os.kill(os.getpid(), each) for each in once])
     hangs = shlex.join([sys.executable, "-c", "import time; time.sleep(1000)"])
@@ -195,7 +194,6 @@ def test_a_signal_ends_all_at_once(fleet, number):
         assert fleet.run("--batch", "2", "--target", hangs) == 128 + number
     finally:
         fleet.box._callbacks.clear()
-        signal.signal(signal.SIGINT, before)
     assert f"stopped by {number.name}: what the target has taken is kept" in fleet.told
     assert [tap.poll() for tap in fleet.taps] == [-signal.SIGKILL]
     assert not list((fleet.folder / "rows").rglob("*"))
@@ -234,6 +232,7 @@ def test_states_are_joined_and_split():
         (["--target", "no-such-target"], "no command 'no-such-target' is there"),
         (["--dask", "tcp://example.com:8786"], "is not on this machine: give --tls"),
         (["--tls", "."], "--tls goes with --dask"),
+        (["--dask", "tls://example.com:8786", "--tls", "."], "the folder of --tls lacks ca.pem, cert.pem, key.pem"),
         (["--shard", "3/3"], "`shard` must be a part and how many there are"),
         (["--shard", ""], "`shard` must be a part and how many there are"),
         (["--batch", "0"], "must be a number from 1 on"),

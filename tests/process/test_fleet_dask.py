@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.support.targets import TARGETS
 DASK = ROOT / ".venv-dask" / "bin"
 NAMES = [f"acct-{number}" for number in range(20)]
 INVOICES = 10
+BATCH = 4
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +102,7 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path):
         target = shlex.join([str(TARGETS / "target-postgres"), "--config", str(tmp_path / "target.json")])
         with Cluster(tmp_path, secrets) as cluster:
             command = [str(DASK / "python"), "-m", "tap_invoices.fleet", "run", "--config", "config.json"]
-            command += ["--state-url", "states", "--target", target, "--batch", "4", "--dask", cluster.address]
+            command += ["--state-url", "states", "--target", target, "--batch", str(BATCH), "--dask", cluster.address]
             with subprocess.Popen(  # noqa: S603
                 command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
             ) as run:
@@ -112,6 +114,8 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path):
             until(lambda: not children(tmp_path))
             held = b"".join(memory(cluster.scheduler.pid))
             logs = b"".join(log.read_bytes() for log in cluster.logs) + told.encode()
+        asked = Counter(request.account for request in box.requests)
+        assert sum(times > 1 for times in asked.values()) <= 2 * BATCH
         assert f"{len(NAMES)} of {len(NAMES) + 1} accounts are whole" in told
         assert "ibana/revoked is not whole" in told
         counts = "source_account, count(*) AS rows, count(DISTINCT id) AS ids"

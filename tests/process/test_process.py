@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import tomllib
 import zipfile
 from decimal import Decimal
 
@@ -109,6 +110,24 @@ def test_a_signal_leaves_whole_lines_and_the_state_of_what_was_emitted(running, 
     assert "Traceback" not in (tmp_path / "log").read_text()
     after = sync({**config, "max_connections": 8}, run.state, select=[STREAM])
     assert {*got, *(record["id"] for record in after.records[STREAM])} == set(box.book("exsited").invoices)
+
+
+SIGNAL_WHILE_THE_SDK_IS_IMPORTED = """
+import importlib, os, sys
+sys.addaudithook(lambda event, given: event == "import" and given[0] == "singer_sdk" and os.kill(os.getpid(), {number}))
+importlib.import_module({module!r}).main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["tap-invoices", "source-invoices", "tap-invoices-accounts"])
+def test_a_signal_while_a_command_imports_is_a_line(command, number):
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    module = scripts[command].removesuffix(":main")
+    script = SIGNAL_WHILE_THE_SDK_IS_IMPORTED.format(number=int(number), module=module)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
+    assert done.returncode == 128 + number
+    assert done.stderr == f"stopped by {number.name}\n"
 
 
 def test_a_reader_that_leaves_is_met_quietly(running, tmp_path):

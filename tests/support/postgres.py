@@ -13,10 +13,8 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
-from tests.support.run import ROOT
-
 DEBIAN = Path("/usr/lib/postgresql")
-PIP = ROOT / ".venv-targets" / "lib"
+PIP = Path(__file__).resolve().parents[2] / ".venv-targets" / "lib"
 
 
 class Postgres:

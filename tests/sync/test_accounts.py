@@ -15,7 +15,9 @@ import pytest
 from simpleeval import SimpleEval
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.records.verbatim import check_of
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams import maps, schemas
 from tap_invoices.sync.output import AccountWriter
 from tap_invoices.tap import TapInvoices
 from tests.support.run import STREAMS, bookmark_in, catalog_of, own_signals, shuffle_dates, sync, tell_every_state
@@ -62,6 +64,16 @@ def test_rows_of_a_stream_keep_their_order(box):
     assert orders[0] == orders[1] == orders[2]
 
 
+def test_the_check_of_rows_is_made_once_for_all_accounts(box, monkeypatch):
+    """To make it costs more than to sync an account that has nothing new."""
+    made = []
+    monkeypatch.setattr(schemas, "check_of", lambda schema: made.append(schema) or check_of(schema))
+    schemas.verbatim_check.cache_clear()
+    run = sync({**box.accounts_config("ibana"), "accounts_at_once": 1}, streams=[STREAM])
+    assert rows(run) == dict.fromkeys(NAMES, 25)
+    assert len(made) == 1
+
+
 @pytest.mark.parametrize("text", ['"', "é", "x"])
 def test_a_field_of_that_name_from_a_provider_is_an_unknown_one(box, text):
     """Once on the road of rows that go out as they came, and once on the general one."""
@@ -98,6 +110,18 @@ def test_documents_of_equal_names_are_files_of_their_own(box, tmp_path):
         stored = {file.name for file in (tmp_path / "i3dnet_invoice_documents" / name).iterdir()}
         assert stored == {row["file_name"] for row in run.by_account["i3dnet_invoice_documents", name]}
         assert len(stored) == 25
+
+
+@pytest.mark.parametrize(("one", "times"), [({"copied": "id"}, len(NAMES)), (None, 0)], ids=["fields", "left out"])
+def test_each_account_has_maps_of_its_own_only_where_it_must(box, monkeypatch, one, times):
+    """And then no copy of the settings of all others."""
+    made, mapper = [], maps.PluginMapper
+    monkeypatch.setattr(maps, "PluginMapper", lambda config, logger: made.append(config) or mapper(config, logger))
+    config = {**box.accounts_config("ibana"), "stream_maps": {STREAM: one}}
+    run = sync(config, streams=[STREAM, "invoices"])
+    assert rows(run) == (dict.fromkeys(NAMES, 25) if one else {})
+    assert rows(run, "invoices") == dict.fromkeys(NAMES, 25)
+    assert [list(given) for given in made] == [["stream_maps"]] * times
 
 
 def test_a_map_of_the_users_never_sees_another_accounts_values(box, monkeypatch):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode
-from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow
+from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow, check_of
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.streams.schemas import SCHEMAS_DIR
 from tap_invoices.times import parse
@@ -23,7 +23,7 @@ ROW = {"id": "a", "updatedAt": "2025-01-31T12:00:00Z"}
 
 
 def decoder():
-    return VerbatimDecoder(SCHEMA, "data", "id", "updatedAt", around=lambda: (b"", b"}"))
+    return VerbatimDecoder(check_of(SCHEMA), "data", "id", "updatedAt", around=lambda: (b"", b"}"))
 
 
 def page(*rows):
