@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tap_invoices.http.account import Account
 
 Outcome = tuple["Account", BaseException | None]
+
+_WAKE_SECONDS = 1.0
 
 
 def run_accounts(
@@ -47,7 +50,14 @@ def run_accounts(
     for _, group in groupby(accounts, key=lambda account: account.provider):
         threading.Thread(target=start_all, args=(list(group),), name="account-starter", daemon=True).start()
     for _ in accounts:
-        account, failure = ended.get()
+        account, failure = _next(ended)
         if failure is not None:
             raise failure
         yield account
+
+
+def _next(ended: queue.SimpleQueue[Outcome]) -> Outcome:
+    """Wait for an account, and wake now and then: a signal that another thread has met is handled only then."""
+    while True:
+        with suppress(queue.Empty):
+            return ended.get(timeout=_WAKE_SECONDS)
