@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _Paths = list[tuple[str, Mapping[str, Any]]]
 """Where each account stands, and what is said of it there."""
 _NUMBER = re.compile(r"(\[\d+\]|:\d+)$")
+_LINE_OF_JSON = "an object of JSON on one line"
 _OWN = ("accounts", "accounts_url", "account")
 """Settings of a provider's object that are no account's."""
 
@@ -123,7 +124,7 @@ def _filed(provider: Provider, url: str, schema: Mapping[str, Any]) -> tuple[_Pa
     for line, entry in _rows(url, text, schema):
         where = f"{path}:{line}"
         if not isinstance(entry, Mapping):
-            faults[where] = f"`{where}` must be an object of JSON on one line"
+            faults[where] = f"`{where}` must be {'CSV: is a quote not closed?' if _is_csv(url) else _LINE_OF_JSON}"
             continue
         tidy = values.tidy(schema, entry)
         wrong = shape.faults(schema, tidy, where)
@@ -132,8 +133,12 @@ def _filed(provider: Provider, url: str, schema: Mapping[str, Any]) -> tuple[_Pa
     return found, faults
 
 
+def _is_csv(url: str) -> bool:
+    return PurePosixPath(url.lower()).suffix == ".csv"
+
+
 def _rows(url: str, text: str, schema: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
-    if PurePosixPath(url.lower()).suffix != ".csv":
+    if not _is_csv(url):
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
                 yield number, _object(line)
@@ -144,7 +149,7 @@ def _rows(url: str, text: str, schema: Mapping[str, Any]) -> Iterator[tuple[int,
         try:
             row = next(reader, None)
         except csv.Error:
-            yield reader.line_num, None
+            yield reader.line_num + 1, None  # that of the last good row
             return
         if row is None:
             return

@@ -300,6 +300,7 @@ def test_the_same_name_at_two_providers_is_fine():
             '\n{"name": "a", "token": "s3cret"\n[1]',
             ["`ibana.accounts_url:2`", "`ibana.accounts_url:3`"],
         ),
+        ("a.csv", 'name,token\na,"s3cret\n', ["`ibana.accounts_url:2` must be CSV: is a quote not closed?"]),
         ("a.csv", "name,token,page_size\na,s3cret,five\n", ["`ibana.accounts_url:2.page_size` must be a whole"]),
         ("a.csv", "name,token\na,s3cret,s3cret\n", ["unknown setting `ibana.accounts_url:2."]),
         ("a.csv", "name,token\n", ["`ibana.accounts_url` names no account"]),
