@@ -414,6 +414,21 @@ def test_what_accounts_have_in_common_is_told_once_with_its_counts(box, caplog):
     assert line.endswith(" set `ibana.amounts_in` to units or cents (3 accounts)")
 
 
+def test_what_is_not_as_it_should_be_is_told_with_several_accounts_too(box, caplog):
+    """Some of the sandbox's PDFs have the XML of another invoice."""
+    box.faults.add(provider="ibana", account="beta", path="/v1/invoice$", times=None, action={"total": 1})
+    config = {**box.accounts_config("covage", "ibana"), "documents": {"read_xml": True}, "on_short": "warn"}
+    with caplog.at_level(logging.INFO), own_signals():
+        assert _run(config)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert sorted(line for line in told if "shorter" in line) == [
+        f"{stream}: 1 lists that stayed shorter than their provider says (1 accounts)"
+        for stream in ("ibana_invoices", "invoice_lines (ibana)", "invoices (ibana)")
+    ]
+    [line] = [line for line in told if "another invoice" in line]
+    assert re.fullmatch(r"invoices \(covage\): \d+ PDFs with .*, which is not used \(3 accounts\)", line)
+
+
 def _run(config):
     with contextlib.redirect_stdout(io.StringIO()):
         return TapInvoices(config=deepcopy(config)).run()
