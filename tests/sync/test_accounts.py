@@ -127,13 +127,17 @@ def test_a_second_sync_goes_on_for_each_account_and_a_new_one_gets_all(box):
     assert set(marks(second.state)) == set(NAMES)
 
 
-def test_accounts_that_are_not_in_the_run_keep_their_bookmarks(box):
+def test_accounts_that_are_not_in_the_run_keep_their_bookmarks(box, caplog):
     first = sync(box.accounts_config("ibana"))
     again = sync({**box.accounts_config("ibana"), "only_accounts": ["beta"]}, first.state)
     assert set(rows(again)) == {"beta"}
     assert marks(again.state) | {"beta": None} == marks(first.state) | {"beta": None}
-    alone = sync(box.accounts_config("ibana", names=["gamma"]), first.state)
+    with caplog.at_level(logging.INFO):
+        alone = sync(box.accounts_config("ibana", names=["gamma"]), first.state)
     assert set(marks(alone.state)) == set(NAMES)
+    assert [line for line in caplog.messages if "passes on" in line] == [
+        "The state passes on bookmarks of 2 accounts that the settings do not name"
+    ]
 
 
 def test_the_only_account_goes_on_when_it_becomes_one_of_many(box):

@@ -221,8 +221,9 @@ def test_no_account_to_read_is_told():
     config = ibana(ACME)
     shard = next(f"{part}/50" for part in range(50) if not accounts({**config, "shard": f"{part}/50"}))
     _, entries = check(SCHEMA, {**config, "shard": shard}, PROVIDERS)
-    [line] = doubts({**config, "shard": shard}, entries)
-    assert "none of them is in this shard" in line
+    for only in (None, ["acme"]):
+        [line] = doubts({**config, "shard": shard, "only_accounts": only}, entries)
+        assert "none of them is in this shard" in line
 
 
 # Refused
