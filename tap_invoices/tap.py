@@ -18,7 +18,7 @@ from tap_invoices.cli.probe import Probe
 from tap_invoices.config import accounts, settings, validation, values
 from tap_invoices.config import catalog as catalogs
 from tap_invoices.config.environment import Environment, Variables
-from tap_invoices.config.state import read_state, refuse_removals
+from tap_invoices.config.state import read_state, refuse_removals, unnamed
 from tap_invoices.providers import PROVIDERS
 from tap_invoices.streams import maps
 from tap_invoices.streams.binding import bind
@@ -106,6 +106,9 @@ class TapInvoices(CommandLineTap):
         read = read_state(state, own, self._unified)
         if self.config.get("emit_activate_version_messages"):
             refuse_removals(read, own, {entry.provider.name: entry.name for entry in self._entries})
+        named = [f"{entry.provider.name}/{entry.name}" for entry in self._entries]
+        if count := unnamed(read, (*own, *self._unified), named):
+            self.logger.info("The state passes on bookmarks of %d accounts that the settings do not name", count)
         super().load_state(read)
 
     @override

@@ -92,23 +92,24 @@ def tap_config(config: Mapping[str, Any], providers: Iterable[Provider]) -> dict
     return adapted
 
 
-def _settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_setting(name, value, schema["properties"].get(name, {})) for name, value in config.items()}
+def _settings(config: Mapping[str, Any], schema: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    known = schema["properties"]
+    return {name: _to_setting(f"{path}{name}", value, known.get(name, {})) for name, value in config.items()}
 
 
-def _to_setting(name: str, value: Any, schema: Mapping[str, Any]) -> Any:
+def _to_setting(path: str, value: Any, schema: Mapping[str, Any]) -> Any:
     if schema.get("properties") and isinstance(value, Mapping):
-        return _settings(value, schema)
+        return _settings(value, schema, f"{path}.")
     kind = next((kind for kind in _JSON if kind in schema.get("type", ())), None)
-    return _from_json(name, value, kind) if kind and isinstance(value, str) else value
+    return _from_json(path, value, kind) if kind and isinstance(value, str) else value
 
 
-def _from_json(name: str, text: str, kind: str) -> dict[str, Any] | list[Any] | None:
+def _from_json(path: str, text: str, kind: str) -> dict[str, Any] | list[Any] | None:
     try:
         value = json.loads(text or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         value = text
     if value is None or isinstance(value, {"object": dict, "array": list}[kind]):
         return value
-    msg = f"`{name}` must be {_JSON[kind]}"
+    msg = f"`{path}` must be {_JSON[kind]}"
     raise SourceError(msg)

@@ -17,7 +17,7 @@ from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.lists import ListStream, PagedStream
 from tap_invoices.streams.pending import Pending
-from tap_invoices.streams.unified import Unified
+from tap_invoices.streams.unified import Unified, UnifiedInvoices
 
 if TYPE_CHECKING:
     import logging
@@ -148,7 +148,8 @@ class AccountCheck:
         if not isinstance(stream, Unified):
             return True
         of_rows = {each.source if isinstance(each, Unified) else type(each): each.name for each in self._selected[::-1]}
-        return stream.lacks_units or of_rows[stream.source] == stream.name
+        lacks_units = isinstance(stream, UnifiedInvoices) and stream.lacks_units
+        return lacks_units or of_rows[stream.source] == stream.name
 
     def _try(self, stream: InvoiceStream) -> str:
         """Ask for a little of a stream, and say what came."""
@@ -175,7 +176,7 @@ class AccountCheck:
         return f"asked for {field} {item}{found}"
 
     def _question(self, stream: InvoiceStream) -> str:
-        if not isinstance(stream, Unified) or not stream.lacks_units:
+        if not isinstance(stream, UnifiedInvoices) or not stream.lacks_units:
             return ""
         return stream.amounts_both_ways(self._lists[stream.source].rows_for_children())
 

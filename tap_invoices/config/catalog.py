@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
 
 _NO_DOCUMENTS = (
-    "Without `documents` in the settings these streams are left out: {}. To have them, set `documents.mode` to inline, "
-    "or to files with a `documents.url`."
+    "Without `documents.mode` in the settings these streams are left out: {}. To have them, set it to inline, or to "
+    "files with a `documents.url`."
 )
 _DOCUMENTS_WANTED = (
-    "The catalog selects {}, and PDFs need `documents` in the settings: set `documents.mode` to inline, or to files "
-    "with a `documents.url`, or deselect them."
+    "The catalog selects {}, and PDFs need `documents.mode` in the settings: set it to inline, or to files with a "
+    "`documents.url`, or deselect them."
 )
 _METHODS = (None, "FULL_TABLE", "INCREMENTAL")
 
@@ -59,9 +59,9 @@ def discovered(
 ) -> tuple[list[type[InvoiceStream]], list[type[InvoiceStream]]]:
     """Return the streams of the providers that are on, and those that are left out, for documents are nowhere kept."""
     on = [stream for provider in providers if provider.is_configured(config) for stream in provider.streams]
-    has_documents = any((config.get("documents") or {}).values())
+    are_kept = bool((config.get("documents") or {}).get("mode"))
     left_out: list[type[InvoiceStream]] = (
-        [] if has_documents else [stream for stream in on if issubclass(stream, DocumentStream)]
+        [] if are_kept else [stream for stream in on if issubclass(stream, DocumentStream)]
     )
     return [stream for stream in on if stream not in left_out], left_out
 

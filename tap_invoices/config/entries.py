@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _Paths = list[tuple[str, Mapping[str, Any]]]
 """Where each account stands, and what is said of it there."""
 _NUMBER = re.compile(r"(\[\d+\]|:\d+)$")
+_LINE_OF_JSON = "an object of JSON on one line"
+_CSV = "CSV: commas, every quote closed, and a first line with the names of settings, of which `name` is one"
 _OWN = ("accounts", "accounts_url", "account")
 """Settings of a provider's object that are no account's."""
 
@@ -123,7 +125,7 @@ def _filed(provider: Provider, url: str, schema: Mapping[str, Any]) -> tuple[_Pa
     for line, entry in _rows(url, text, schema):
         where = f"{path}:{line}"
         if not isinstance(entry, Mapping):
-            faults[where] = f"`{where}` must be an object of JSON on one line"
+            faults[where] = f"`{where}` must be {_CSV if _is_csv(url) else _LINE_OF_JSON}"
             continue
         tidy = values.tidy(schema, entry)
         wrong = shape.faults(schema, tidy, where)
@@ -132,30 +134,33 @@ def _filed(provider: Provider, url: str, schema: Mapping[str, Any]) -> tuple[_Pa
     return found, faults
 
 
+def _is_csv(url: str) -> bool:
+    return PurePosixPath(url.lower()).suffix == ".csv"
+
+
 def _rows(url: str, text: str, schema: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
-    if PurePosixPath(url.lower()).suffix != ".csv":
+    if not _is_csv(url):
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
                 yield number, _object(line)
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     types = {name: setting.get("type", "string") for name, setting in schema["properties"].items()}
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            yield reader.line_num, None
+    try:
+        if reader.fieldnames and "name" not in reader.fieldnames:
+            yield 1, None  # what stands there may be secrets, which no message may show as names of settings
             return
-        if row is None:
-            return
-        cells = {name: cell for name, cell in row.items() if cell not in (None, "", [])}
-        yield (
-            reader.line_num,
-            {
-                str(name or "…"): from_text(cell, types.get(name, "string")) if isinstance(cell, str) else cell
-                for name, cell in cells.items()
-            },
-        )
+        for row in reader:
+            cells = {name: cell for name, cell in row.items() if cell not in (None, "", [])}
+            yield (
+                reader.line_num,
+                {
+                    str(name or "…"): from_text(cell, types.get(name, "string")) if isinstance(cell, str) else cell
+                    for name, cell in cells.items()
+                },
+            )
+    except csv.Error:
+        yield reader.line_num + 1, None  # that of the last good row
 
 
 def _object(line: str) -> Any:

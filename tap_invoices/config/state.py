@@ -76,6 +76,22 @@ def refuse_removals(
         raise ConfigValidationError(msg, errors=errors)
 
 
+def unnamed(state: Mapping[str, Any], streams: Iterable[type[InvoiceStream]], accounts: Iterable[str]) -> int:
+    """Return how many accounts the state holds bookmarks of that are none of these; it passes them on.
+
+    Args:
+        state: As `read_state` returns it.
+        streams: All that accounts may have.
+        accounts: Those that the settings name, as ``provider/name``.
+    """
+    held = {
+        name if "/" in name else f"{stream.provider}/{name}"
+        for stream in streams
+        for name in state.get("bookmarks", {}).get(str(stream.name), {}).get("accounts", ())  # type: ignore[misc]
+    }
+    return len(held.difference(accounts))
+
+
 def _unwrapped(state: Any) -> Any:
     while isinstance(state, Mapping) and "bookmarks" not in state:
         inner = next((name for name in _WRAPPINGS if name in state), None)

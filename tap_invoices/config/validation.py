@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_invoices import times
 from tap_invoices.config import account_rules, map_rules, rules, shape
-from tap_invoices.config.accounts import is_read
+from tap_invoices.config.accounts import is_chosen, is_read
 from tap_invoices.config.entries import Entry, read
 from tap_invoices.streams.documents import MAX_BYTES
 from tap_invoices.streams.unified import TABLES
@@ -51,12 +51,12 @@ def doubts(config: Mapping[str, Any], entries: Iterable[Entry]) -> list[str]:
     start_date = config.get("start_date")
     if start_date and times.parse(start_date) > datetime.now(UTC):
         found.append(f"`start_date` lies in the future ({start_date}): nothing that is dated before it is read")
-    if config.get("only_accounts") is None:
-        read_at = {entry.provider.name for entry in entries if is_read(entry, config)}
-        for name in dict.fromkeys(entry.provider.name for entry in entries if entry.provider.name not in read_at):
-            enabled = any(entry.is_enabled for entry in entries if entry.provider.name == name)
-            why = "none of them is in this shard" if enabled else "all are disabled"
-            found.append(f"no account of `{name}` is read, for {why}; the state is passed on")
+    chosen = [entry for entry in entries if is_chosen(entry, config.get("only_accounts"))]
+    read_at = {entry.provider.name for entry in chosen if is_read(entry, config)}
+    for name in dict.fromkeys(entry.provider.name for entry in chosen if entry.provider.name not in read_at):
+        enabled = any(entry.is_enabled for entry in chosen if entry.provider.name == name)
+        why = "none of them is in this shard" if enabled else "all are disabled"
+        found.append(f"no account of `{name}` is read, for {why}; the state is passed on")
     return found
 
 

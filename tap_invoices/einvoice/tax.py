@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 from tap_invoices.einvoice.exact import Amount, Number, add, multiply, number, subtract
@@ -68,19 +69,24 @@ def tax_entry(
     }
 
 
-def breakdown(lines: Iterable[LineColumns]) -> list[TaxEntry] | None:
-    """Return the tax by category and rate, from lines; None unless each line has its amount, its tax and its rate."""
+def breakdown(lines: Sequence[LineColumns], codes: Sequence[str | None] = ()) -> list[TaxEntry] | None:
+    """Return the tax by category and rate, from lines; None unless each line has its amount, its tax and its rate.
+
+    Args:
+        lines: All of the invoice's.
+        codes: What the provider calls each line's tax, if it does: of one rate, two of its codes are two taxes.
+    """
     groups: dict[Any, TaxEntry] = {}
-    for line in lines:
+    for line, code in zip_longest(lines, codes):
         values = (line.get("net_amount"), line.get("tax_amount"), line.get("tax_rate"))
         net, tax, percent = map(number, values)
         if net is None or tax is None or percent is None:
             return None
         category = line.get("tax_category")
-        if entry := groups.get((category, percent)):
+        if entry := groups.get((code, category, percent)):
             entry["base_amount"] = add(entry["base_amount"], net)
             entry["tax_amount"] = add(entry["tax_amount"], tax)
         else:
             entry = tax_entry(category=category, rate=percent, base_amount=net, tax_amount=tax)
-            groups[category, percent] = entry
+            groups[code, category, percent] = entry
     return list(groups.values()) or None

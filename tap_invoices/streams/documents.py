@@ -123,7 +123,7 @@ class DocumentStream(SingleStream, ABC):
     @override
     def _log_misfits(self) -> None:
         super()._log_misfits()
-        self.xml.log(self.name, self.logger)
+        self.xml.log(self.name, self.logger, self.services.note)
 
     def _document_request(self, due: Pending) -> HTTPRequest:
         return self.get_http_request(page=PageContext({self.parent_key: due.id}, None))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from tap_invoices.einvoice.reading import Outcome, Reading, read
+
+if TYPE_CHECKING:
+    from tap_invoices.streams.services import Note
 
 _WORDS = {
     Outcome.READ: "read",
@@ -16,7 +19,6 @@ _WORDS = {
     Outcome.UNREADABLE: "not readable",
     Outcome.TOO_LARGE: "too large to search",
 }
-_AS_IT_SHOULD_BE = {Outcome.READ, Outcome.NO_XML}
 
 
 class EmbeddedXml:
@@ -36,14 +38,17 @@ class EmbeddedXml:
                 self._faults[reading.fault] += 1
         return reading
 
-    def log(self, stream: str, logger: logging.Logger) -> None:
-        """Tell what came of all PDFs; of those that cannot be read, only the errors' classes."""
+    def log(self, stream: str, logger: logging.Logger, note: Note) -> None:
+        """Tell what came of all PDFs, and warn of what is not as it should be; of an error only its class."""
         if not self._outcomes:
             return
         words = [f"{count} {_WORDS[outcome]}" for outcome, count in sorted(self._outcomes.items())]
-        faults = ", ".join(f"{name} {count}" for name, count in sorted(self._faults.items()))
-        level = logging.INFO if _AS_IT_SHOULD_BE.issuperset(self._outcomes) else logging.WARNING
-        logger.log(level, "%s: XML in PDFs: %s%s", stream, ", ".join(words), f" ({faults})" if faults else "")
+        logger.info("%s: XML in PDFs: %s", stream, ", ".join(words))
+        for outcome in (Outcome.OTHER_INVOICE, Outcome.TOO_LARGE):
+            if count := self._outcomes[outcome]:
+                note(stream, count, f"PDFs {_WORDS[outcome]}")
+        for fault, count in sorted(self._faults.items()):
+            note(stream, count, f"PDFs {_WORDS[Outcome.UNREADABLE]} ({fault})")
 
 
 def described(reading: Reading) -> str:

@@ -86,11 +86,7 @@ class Unified(InvoiceStream, ABC):
     @property
     def lacks_units(self) -> bool:
         """Whether amounts are null until the user says what they are in."""
-        return False
-
-    def amounts_both_ways(self, rows: list[Any]) -> str:  # noqa: ARG002
-        """Return a question, by an amount, that a user can answer."""
-        return ""
+        return bool(self.mapping.unknown_units) and not self.settings_context.amounts_in
 
     @cached_property
     def settings_context(self) -> MappingContext:
@@ -155,6 +151,12 @@ class Unified(InvoiceStream, ABC):
     def _log_misfits(self) -> None:
         """Say nothing: the source does."""
 
+    def _note_units(self) -> None:
+        if self.lacks_units and (count := self.counts.emitted):
+            setting = f"`{self.provider}.amounts_in`"
+            what = f"rows without amounts, for the provider does not say their unit: set {setting} to units or cents"
+            self.services.note(f"{self.name} ({self.provider})", count, what)
+
 
 class UnifiedInvoices(Unified, ABC):
     """Makes one row of ``invoices`` from each row."""
@@ -168,14 +170,8 @@ class UnifiedInvoices(Unified, ABC):
         self._fractions = 0
         """Rows with an amount in cents that is no whole number of them."""
 
-    @property
-    @override
-    def lacks_units(self) -> bool:
-        return bool(self.mapping.unknown_units) and not self.settings_context.amounts_in
-
-    @override
     def amounts_both_ways(self, rows: list[Any]) -> str:
-        """Return what the newest of some rows would be."""
+        """Return a question, by what the newest of some rows would be, that a user can answer."""
         records = [self.record_of(row) for row in rows]
         units, cents = (
             [self.mapping.invoice(record, replace(self.settings_context, amounts_in=unit)) for record in records]
@@ -202,12 +198,12 @@ class UnifiedInvoices(Unified, ABC):
     @override
     def _log_misfits(self) -> None:
         super()._log_misfits()
-        where, setting = f"{self.name} ({self.provider})", f"`{self.provider}.amounts_in`"
-        if self.lacks_units and (count := self.counts.emitted):
-            what = f"rows without amounts, for the provider does not say their unit: set {setting} to units or cents"
-            self.services.note(where, count, what)
+        self._note_units()
+        where = f"{self.name} ({self.provider})"
         if self._fractions:
-            what = f"invoices with an amount that is no whole number of cents: set {setting} to units"
+            what = (
+                f"invoices with an amount that is no whole number of cents: set `{self.provider}.amounts_in` to units"
+            )
             self.services.note(where, self._fractions, what)
         for rule, count in sorted(self._off.items()):
             self.services.note(where, count, f"rows that do not add up by {rule}")
@@ -221,6 +217,12 @@ class UnifiedLines(Unified, ABC):
     @override
     def unify(self, row: Record, context: MappingContext) -> Iterable[Row]:
         return self.mapping.lines(row, context)
+
+    @override
+    def _log_misfits(self) -> None:
+        super()._log_misfits()
+        if not self._tap.streams[str(Invoices.name)].selected:
+            self._note_units()
 
 
 def _has_fraction(value: Any) -> bool:

@@ -105,4 +105,4 @@ class FromDocuments(Unified, DocumentStream, ABC):
     @override
     def _log_misfits(self) -> None:
         super()._log_misfits()
-        self.xml.log(self.name, self.logger)
+        self.xml.log(f"{self.name} ({self.provider})", self.logger, self.services.note)

@@ -71,6 +71,7 @@ class AccountReader:
                 self._close(reader, error if reader is listing else passed_on)
             return
         for taker in takers:
+            taker.is_short = listing.is_short
             self._close(taker)
         for group in _alike(children):
             Together(group, self._put, self._close).read()
@@ -80,6 +81,8 @@ class AccountReader:
         starts = {reader.name: reader.starting_value() for reader in listing.readers}
         listed = [reader.listed_from() for reader in listing.readers]
         listing.since = None if None in listed else min(str(start) for start in listed)
+        if takers and listing not in takers:
+            listing.counts = takers[0].counts  # nobody sees its own
         left = list(takers)
         for page in listing.read():
             since = dict.fromkeys(starts) if page.due_to else starts

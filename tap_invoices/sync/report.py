@@ -99,6 +99,8 @@ class Report:
                 "reason": failure,
             }
             logger.error("%s: %s", counts.stream, failure, extra=extra)
+        if outcome is Outcome.SHORT:
+            self._note_at_end(account.title_of(counts.stream), 1, "lists that stayed shorter than their provider says")
         with self._lock:
             if failure:
                 self.failures[str(account)][account.title_of(counts.stream)] = failure
@@ -112,6 +114,9 @@ class Report:
     def note(self, account: Account, stream: str, count: int, what: str) -> None:
         """Warn of what so many rows have in common: at once, or at the end of the run for all accounts together."""
         self.logger_of(account).warning("%s: %d %s", stream, count, what)
+        self._note_at_end(stream, count, what)
+
+    def _note_at_end(self, stream: str, count: int, what: str) -> None:
         if self.is_crowd:
             with self._lock:
                 rows, accounts = self._notes.get((stream, what), (0, 0))

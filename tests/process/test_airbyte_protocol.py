@@ -181,8 +181,9 @@ def test_accounts_are_one_secret_text_and_what_airbyte_keeps_itself_is_hidden():
 def test_accounts_as_text_become_a_list():
     given = {"ibana": {"accounts": '[{"name": "acme", "token": "x"}]'}}
     assert tap_config(given, PROVIDERS) == {"ibana": {"accounts": [{"name": "acme", "token": "x"}]}}
-    with pytest.raises(SourceError, match="`accounts` must be a JSON array"):
-        tap_config({"ibana": {"accounts": "{}"}}, PROVIDERS)
+    for text in ("{}", "[" * 100_000):
+        with pytest.raises(SourceError, match=r"`ibana\.accounts` must be a JSON array"):
+            tap_config({"ibana": {"accounts": text}}, PROVIDERS)
 
 
 @pytest.mark.parametrize(

@@ -154,13 +154,17 @@ def test_a_second_sync_goes_on_for_each_account_and_a_new_one_gets_all(box):
     assert set(marks(second.state)) == set(NAMES)
 
 
-def test_accounts_that_are_not_in_the_run_keep_their_bookmarks(box):
+def test_accounts_that_are_not_in_the_run_keep_their_bookmarks(box, caplog):
     first = sync(box.accounts_config("ibana"))
     again = sync({**box.accounts_config("ibana"), "only_accounts": ["beta"]}, first.state)
     assert set(rows(again)) == {"beta"}
     assert marks(again.state) | {"beta": None} == marks(first.state) | {"beta": None}
-    alone = sync(box.accounts_config("ibana", names=["gamma"]), first.state)
+    with caplog.at_level(logging.INFO):
+        alone = sync(box.accounts_config("ibana", names=["gamma"]), first.state)
     assert set(marks(alone.state)) == set(NAMES)
+    assert [line for line in caplog.messages if "passes on" in line] == [
+        "The state passes on bookmarks of 2 accounts that the settings do not name"
+    ]
 
 
 def test_the_only_account_goes_on_when_it_becomes_one_of_many(box):
@@ -439,6 +443,21 @@ def test_what_accounts_have_in_common_is_told_once_with_its_counts(box, caplog):
     [line] = [line for line in told if "amounts_in" in line]
     assert line.startswith("invoices (ibana): 75 rows without amounts, ")
     assert line.endswith(" set `ibana.amounts_in` to units or cents (3 accounts)")
+
+
+def test_what_is_not_as_it_should_be_is_told_with_several_accounts_too(box, caplog):
+    """Some of the sandbox's PDFs have the XML of another invoice."""
+    box.faults.add(provider="ibana", account="beta", path="/v1/invoice$", times=None, action={"total": 1})
+    config = {**box.accounts_config("covage", "ibana"), "documents": {"read_xml": True}, "on_short": "warn"}
+    with caplog.at_level(logging.INFO), own_signals():
+        assert _run(config)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert sorted(line for line in told if "shorter" in line) == [
+        f"{stream}: 1 lists that stayed shorter than their provider says (1 accounts)"
+        for stream in ("ibana_invoices", "invoice_lines (ibana)", "invoices (ibana)")
+    ]
+    [line] = [line for line in told if "another invoice" in line]
+    assert re.fullmatch(r"invoices \(covage\): \d+ PDFs with .*, which is not used \(3 accounts\)", line)
 
 
 def _run(config):

@@ -98,6 +98,15 @@ def test_the_ledger_counts_the_requests_that_were_made(box, ledger):
     assert sum(entry["retries"] for entry in entries(ledger)) == 3
 
 
+def test_a_list_that_only_unified_rows_are_made_from_is_counted_with_them(box, ledger):
+    box.faults.add(provider="ibana", path=LISTS["ibana_invoices"], times=None, action={"total": 1})
+    sync(settings(box, on_short="warn", ledger_url=ledger.as_uri()), streams=["invoices"])
+    told = {entry["provider"]: entry for entry in entries(ledger)}
+    assert sum(entry["requests"] for entry in told.values()) == sum(not r.path.endswith("token") for r in box.requests)
+    assert all(entry["read"] == entry["emitted"] > 0 for entry in told.values())
+    assert [name for name, entry in told.items() if entry["outcome"] == "short"] == ["ibana"]
+
+
 def test_a_ledger_that_cannot_be_written_is_told_and_shows_in_the_exit_code(box, tmp_path):
     """The records are out, and the bookmarks stand: only the auditors' file is not whole."""
     (tmp_path / "taken").write_text("no folder")

@@ -329,11 +329,12 @@ def test_a_test_makes_neither_bucket_nor_object(box, s3, run_tap, make_catalog, 
     assert files.exists(f"s3://{bucket}") == (code == 0)
 
 
-def test_a_catalog_that_selects_documents_without_their_settings_is_told_what_lacks(box, make_catalog):
+@pytest.mark.parametrize("documents", [{}, {"read_xml": True}, {"max_bytes": 1000}])
+def test_a_catalog_that_selects_documents_without_their_settings_is_told_what_lacks(box, make_catalog, documents):
     catalog = make_catalog({**box.config("covage"), "documents": {"mode": "inline"}}, [COVAGE])
     with own_signals(), pytest.raises(ConfigValidationError) as refused:
-        _ = TapInvoices(config=box.config("covage"), catalog=catalog).streams
-    assert refused.value.errors[0].startswith(f"The catalog selects {COVAGE}, and PDFs need `documents`")
+        _ = TapInvoices(config={**box.config("covage"), "documents": documents}, catalog=catalog).streams
+    assert refused.value.errors[0].startswith(f"The catalog selects {COVAGE}, and PDFs need `documents.mode`")
 
 
 # What is no document

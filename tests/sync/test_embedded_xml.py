@@ -78,15 +78,20 @@ def test_what_came_of_all_is_told_once_by_counts_and_never_with_a_word_of_a_pdf(
     assert done.failures == {}
     assert len(done.records[COVAGE]) == len(keys)
     [record] = [each for each in caplog.records if "XML in PDFs" in each.message]
-    assert record.levelname == "WARNING"
     told = Counter({words: int(count) for count, words in re.findall(r"(\d+) ([a-z][^,(]+)", record.message)})
     assert told == {
         "read": 1,
         "without XML": len(keys) - 5,
         "with the XML of another invoice": 1,
-        "not readable ": 2,
+        "not readable": 2,
         "too large to search": 1,
     }
+    assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
+        f"{COVAGE}: 1 PDFs with the XML of another invoice, which is not used",
+        f"{COVAGE}: 1 PDFs too large to search",
+        f"{COVAGE}: 1 PDFs not readable (ParseError)",
+        f"{COVAGE}: 1 PDFs not readable (PdfReadError)",
+    ]
     assert "PRIVATE" not in caplog.text
 
 
@@ -96,8 +101,10 @@ def test_what_is_as_it_should_be_is_no_warning(box, sync, caplog):
         book.pdfs[key] = einvoice_pdf(EInvoice(key, date(2026, 1, 2)), "MINIMUM")
     with caplog.at_level(logging.INFO):
         sync(inline(box, "covage", read_xml=True), select=[COVAGE])
-    [record] = [each for each in caplog.records if "XML in PDFs" in each.message]
-    assert record.levelname == "INFO"
+    assert [each.message for each in caplog.records if "PDFs" in each.message] == [
+        f"{COVAGE}: XML in PDFs: {len(book.invoices)} read"
+    ]
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]
 
 
 # The extra

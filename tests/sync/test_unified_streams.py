@@ -310,6 +310,14 @@ def test_amounts_of_an_unknown_unit_are_null_until_it_is_set(box, sync, caplog, 
     assert {row["gross_amount"] is None for row in done.records["invoices"]} == {amounts_in is None}
 
 
+@pytest.mark.parametrize("provider", ["matas", "ibana"])
+def test_lines_alone_name_the_setting_that_lacks_too(box, sync, caplog, provider):
+    config = {**box.config(provider)[provider], "amounts_in": None}
+    with caplog.at_level(logging.WARNING):
+        sync(settings(box, provider, **{provider: config}), select=["invoice_lines"])
+    assert sum(f"`{provider}.amounts_in`" in record.message for record in caplog.records) == 1
+
+
 def test_what_does_not_add_up_is_told_and_comes(box, sync, caplog):
     key = list(box.book("matas").invoices)[2]
     total = box.book("matas").invoices[key]["total"]

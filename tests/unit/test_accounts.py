@@ -221,8 +221,9 @@ def test_no_account_to_read_is_told():
     config = ibana(ACME)
     shard = next(f"{part}/50" for part in range(50) if not accounts({**config, "shard": f"{part}/50"}))
     _, entries = check(SCHEMA, {**config, "shard": shard}, PROVIDERS)
-    [line] = doubts({**config, "shard": shard}, entries)
-    assert "none of them is in this shard" in line
+    for only in (None, ["acme"]):
+        [line] = doubts({**config, "shard": shard, "only_accounts": only}, entries)
+        assert "none of them is in this shard" in line
 
 
 # Refused
@@ -300,6 +301,9 @@ def test_the_same_name_at_two_providers_is_fine():
             '\n{"name": "a", "token": "s3cret"\n[1]',
             ["`ibana.accounts_url:2`", "`ibana.accounts_url:3`"],
         ),
+        ("a.csv", 'name,token\na,"s3cret\n', ["`ibana.accounts_url:2` must be CSV: "]),
+        ("a.csv", "acme,s3cret\nbeta,s3cret\n", ["`ibana.accounts_url:1` must be CSV: "]),
+        ("a.csv", "s3cret;name\n", ["`ibana.accounts_url:1` must be CSV: "]),
         ("a.csv", "name,token,page_size\na,s3cret,five\n", ["`ibana.accounts_url:2.page_size` must be a whole"]),
         ("a.csv", "name,token\na,s3cret,s3cret\n", ["unknown setting `ibana.accounts_url:2."]),
         ("a.csv", "name,token\n", ["`ibana.accounts_url` names no account"]),

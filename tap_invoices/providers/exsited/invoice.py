@@ -40,7 +40,7 @@ def invoice(row: RawRow, context: MappingContext) -> model.Row:
         note=row.get("invoice_note"),
         lines_net_amount=row.get("subtotal") if row.get("price_tax_inclusive") is False else None,
         allowances_amount=row.get("discount_amount"),
-        tax_breakdown=breakdown(items),
+        tax_breakdown=breakdown(items, [tax.get("code") for tax in _taxes(row)]),
         lines=items,
         provider_type=row.get("type"),
         provider_status=row.get("status"),
@@ -57,7 +57,7 @@ def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
 
 def _lines(row: RawRow, context: MappingContext) -> list[LineColumns]:
     items = objects(row.get("lines"))
-    taxes = objects([item.get("tax") for item in items])
+    taxes = _taxes(row)
     nets = net_totals([item.get("subtotal") for item in items], [tax.get("amount") for tax in taxes], row.get("total"))
     return [
         model.line(
@@ -73,6 +73,10 @@ def _lines(row: RawRow, context: MappingContext) -> list[LineColumns]:
         )
         for item, tax, net in zip(items, taxes, nets, strict=True)
     ]
+
+
+def _taxes(row: RawRow) -> list[RawRow]:
+    return objects([item.get("tax") for item in objects(row.get("lines"))])
 
 
 def _currency(row: RawRow) -> str | None:
