@@ -390,6 +390,7 @@ CUT = {
     "after the first page": LINEAR,
     "in the second page": LINEAR + ONE,
     "and padded": WHOLE + ONE + bytes(5000),
+    "after a file in it": b"%PDF-1.7\n1 0 obj\n<<>>\nstream\n" + WHOLE + b"\nendstream\n",
 }
 
 
