@@ -130,9 +130,9 @@ class Unified(InvoiceStream, ABC):
         for row in batch.rows:
             context = self.context_of(row)
             for made in self.unify(self.record_of(row), context):
-                self.counts.emitted += 1
                 record = whose | made
                 yield VerbatimRow(start + _ENCODER.encode(record) + end, "", None) if is_message else record
+                self.counts.emitted += 1
 
     @property
     def account(self) -> str:
