@@ -405,6 +405,14 @@ def test_a_whole_pdf_is_whole_whatever_stands_around_it_and_one_that_is_cut_is_n
     assert {key: sizes[key] for key in keys[: len(AROUND)]} == {key: len(bodies[key]) for key in keys[: len(AROUND)]}
 
 
+def test_a_folder_whose_name_the_locale_cannot_write_is_told_with_what_helps(sync, config, tmp_path):
+    config["documents"] |= {
+        "mode": "files",
+        "url": f"{tmp_path}/\ud800",
+    }  # as any letter beyond ASCII is, without UTF-8
+    assert "(its name has characters that this machine's locale" in sync(config, select=[COVAGE]).failures[COVAGE]
+
+
 def test_a_document_that_is_too_large_fails_alone(box, sync, config):
     config["documents"]["max_bytes"] = 3000
     large, just_right, *_ = box.book("covage").invoices
