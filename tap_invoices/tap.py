@@ -215,7 +215,9 @@ class TapInvoices(CommandLineTap):
 
     def shown(self) -> AbstractContextManager[object]:
         """Return what shows the counts while it is entered, where a terminal is there."""
-        self.report.announce(stream.name for stream in self._selected)
+        self.report.announce(
+            account.title_of(stream) for account in self.accounts for stream in self.front.selected(account)
+        )
         return progress.shown(self.report.board)
 
     @classmethod

@@ -118,7 +118,8 @@ class TapProcess:
             SourceError: If it did.
         """
         if self.signal:
-            msg = f"the tap was ended by {self.signal} before it was done; SIGKILL often means that memory ran out"
+            why = "; that often means that memory ran out" if self.signal == signal.SIGKILL.name else ""
+            msg = f"the tap was ended by {self.signal} before it was done{why}"
             raise SourceError(msg, "system_error")
         if self.exit_code:
             raise SourceError(self.reason, common(complaint.failure_type for complaint in self.complaints))

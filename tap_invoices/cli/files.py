@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -34,7 +35,11 @@ def read_json(file: IO[bytes] | None, option: str) -> dict[str, Any] | None:
         return None
     with file:
         data = file.read()
-    return None if option == "--state" and not data.strip() else to_object(data, f"the file given with {option}")
+    return (
+        None
+        if option == "--state" and not data.removeprefix(BOM_UTF8).strip()
+        else to_object(data, f"the file given with {option}")
+    )
 
 
 def to_object(data: bytes, name: str) -> dict[str, Any]:

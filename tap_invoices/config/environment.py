@@ -55,7 +55,13 @@ class Environment:
         known = list(_names(schema, self._prefix))
         own = (f"{self._prefix}{_OF_MELTANO}", *(f"{self._prefix}{name}" for name in _OF_THE_SDK))
         given = {name for variables in self._sources for name in variables if name.startswith(self._prefix)}
-        return [_advice(name, known) for name in sorted(given - set(known)) if not name.startswith(own)]
+        return [self._advice(name, known) for name in sorted(given - set(known)) if not name.startswith(own)]
+
+    def _advice(self, name: str, known: list[str]) -> str:
+        ends = [each.removeprefix(self._prefix) for each in known]
+        close = difflib.get_close_matches(name.removeprefix(self._prefix).upper(), ends, n=1, cutoff=0.7)
+        meant = f": did you mean `{self._prefix}{close[0]}`?" if close else ""
+        return f"the variable `{name}` names no setting{meant}"
 
 
 class Variables:
@@ -88,11 +94,6 @@ def _names(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
         yield f"{prefix}{name.upper()}"
         if "properties" in setting:
             yield from _names(setting, f"{prefix}{name.upper()}_")
-
-
-def _advice(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
-    return f"the variable `{name}` names no setting{f': did you mean `{close[0]}`?' if close else ''}"
 
 
 def from_text(value: str, types: str | list[str]) -> Any:

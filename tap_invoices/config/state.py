@@ -102,7 +102,7 @@ def _unwrapped(state: Any) -> Any:
 
 
 def _is_bookmark(value: Any) -> bool:
-    objects = ("failed", "progress_markers")  # the latter is the SDK's
+    objects = ("failed", "shape", "progress_markers")  # the last one is the SDK's
     return isinstance(value, Mapping) and all(isinstance(value.get(name) or {}, Mapping) for name in objects)
 
 
@@ -116,7 +116,10 @@ def _faults(entry: Mapping[str, Any], streams: Mapping[str, type[InvoiceStream]]
     elif accounts is None:
         yield "has no `accounts`: it was written before there were any, and cannot be taken over: sync without it"
     elif not isinstance(accounts, Mapping) or not all(_is_bookmark(each) for each in accounts.values()):
-        yield "is not one that this tap has written: `accounts` holds an object for each account"
+        yield (
+            "is not one that this tap has written: `accounts` holds an object for each account, "
+            "and that one objects in `failed` and `shape`"
+        )
     else:
         for account, bookmark in accounts.items():
             if stream := _one_of(streams, account):

@@ -39,18 +39,22 @@ def check(
     if not found and not on:
         names = ", ".join(provider.name for provider in providers)
         found.append(f"no provider is configured: give the required settings of at least one of {names}")
-    told_now = (
-        found if len(found) <= _TOLD else [*found[:_TOLD], f"and {len(found) - _TOLD} more faults in the settings"]
-    )
-    return told_now, entries
+    return _first(found, "faults in the settings"), entries
 
 
 def doubts(config: Mapping[str, Any], entries: Iterable[Entry]) -> list[str]:
     """Return what is odd about good settings, a line each."""
-    found = []
-    start_date = config.get("start_date")
-    if start_date and times.parse(start_date) > datetime.now(UTC):
-        found.append(f"`start_date` lies in the future ({start_date}): nothing that is dated before it is read")
+    dates = {"start_date": config.get("start_date")}
+    dates |= {entry.path_of("start_date"): entry.given.get("start_date") for entry in entries if is_read(entry, config)}
+    now = datetime.now(UTC)
+    found = _first(
+        [
+            f"`{path}` lies in the future ({date}): nothing that is dated before it is read"
+            for path, date in dates.items()
+            if date and times.parse(date) > now
+        ],
+        "start dates in the future",
+    )
     chosen = [entry for entry in entries if is_chosen(entry, config.get("only_accounts"))]
     read_at = {entry.provider.name for entry in chosen if is_read(entry, config)}
     for name in dict.fromkeys(entry.provider.name for entry in chosen if entry.provider.name not in read_at):
@@ -58,6 +62,10 @@ def doubts(config: Mapping[str, Any], entries: Iterable[Entry]) -> list[str]:
         why = "none of them is in this shard" if enabled else "all are disabled"
         found.append(f"no account of `{name}` is read, for {why}; the state is passed on")
     return found
+
+
+def _first(found: list[str], what: str) -> list[str]:
+    return found if len(found) <= _TOLD else [*found[:_TOLD], f"and {len(found) - _TOLD} more {what}"]
 
 
 def _accounts_of(provider: Provider) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tap_invoices.config.settings import TOP_LEVEL
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from tap_invoices.providers.base import Provider
 
 Config = dict[str, Any]
+
+_LARGEST = 1e18
+"""Beyond all limits of settings: ``int`` of a ``Decimal`` may have as many digits as its exponent says."""
 
 
 def lay(providers: Iterable[Provider], sources: Iterable[Config]) -> Config:
@@ -61,7 +65,7 @@ def _tidied(schema: Mapping[str, Any], value: Any) -> Any:
     types = schema.get("type", ())
     if isinstance(value, str) and "string" in types:
         return value.rstrip("\r\n")
-    if isinstance(value, float) and "integer" in types and value.is_integer():
+    if isinstance(value, float | Decimal) and "integer" in types and 0 <= value < _LARGEST and value == int(value):
         return int(value)
     return value
 

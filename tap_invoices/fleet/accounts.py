@@ -58,7 +58,8 @@ def streams(data: bytes) -> dict[str, set[str]]:
     """Return the streams of each provider that a sync of these settings reads."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for stream in catalog.discovered(_tidied(data)[1], PROVIDERS)[0]:
-        found[stream.provider].add(str(stream.name))  # type: ignore[misc]
+        if stream.selected_by_default:
+            found[stream.provider].add(str(stream.name))  # type: ignore[misc]
     return found
 
 

@@ -98,7 +98,9 @@ def of_mapping(mapping: InvoiceMapping) -> Iterator[Setting]:
         )
     if mapping.time_zone:
         yield text(
-            "time_zone", "Where its days begin, for the dates of `invoices` and `invoice_lines`.", mapping.time_zone
+            "time_zone",
+            "Where its days begin: a `start_date` without an offset, and the dates of `invoices` and `invoice_lines`.",
+            mapping.time_zone,
         )
 
 

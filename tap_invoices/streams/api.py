@@ -6,6 +6,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from singer_sdk import RESTStream
 from typing_extensions import override
@@ -64,6 +65,11 @@ class ApiStream(RESTStream[Any], ABC):
     def settings(self) -> Mapping[str, Any]:
         """The provider's own settings, defaults filled in."""
         return self.client.config
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the provider's days begin, and with them a start date without an offset."""
+        return ZoneInfo(self.settings.get("time_zone") or "UTC")
 
     @property
     def page_size(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -36,8 +36,6 @@ class InvoiceStream(EndingStream, ABC):
 
     primary_keys: Sequence[str]
     replication_key: str | None = None
-    zone: ClassVar[tzinfo] = UTC
-    """Where the provider's days begin, and with them a start date without an offset."""
     schema: ClassVar[FullSchema] = FullSchema(SCHEMAS)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
 

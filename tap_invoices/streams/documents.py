@@ -41,7 +41,8 @@ _HEAD = 1024
 """Bytes in which a PDF's header is looked for."""
 _TAIL = MEBIBYTE
 """Bytes in which a PDF's end is looked for, whatever stands after it."""
-_OBJECT = re.compile(rb"\d\s{1,9}obj\b")
+_OBJECT = re.compile(rb"\d\s{1,9}obj\b|\bendstream\b")
+"""Stands in a part of the file that is not at its end, such as one that a file lies in with an end mark of its own."""
 _NO_OFFSET = re.compile(rb"startxref\s{1,9}0\s{1,9}\Z")
 """Stands before the end mark of the first part of a linearized PDF; the last one has an offset."""
 _LONGEST_NAME = 120

@@ -166,5 +166,7 @@ def reason(error: Exception) -> str:
     """Say why something could not be stored, without the address and the words of a server."""
     if isinstance(error, StorageError):
         return str(error)
+    if isinstance(error, UnicodeEncodeError):
+        return "its name has characters that this machine's locale does not have: set PYTHONUTF8=1"
     number = getattr(error, "errno", None)
     return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__

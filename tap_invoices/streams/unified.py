@@ -13,7 +13,6 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 from typing_extensions import override
@@ -91,8 +90,7 @@ class Unified(InvoiceStream, ABC):
     @cached_property
     def settings_context(self) -> MappingContext:
         """What the settings say of all rows."""
-        zone = self.settings.get("time_zone")
-        return MappingContext(ZoneInfo(zone) if zone else ZoneInfo("UTC"), self.settings.get("amounts_in"))
+        return MappingContext(self.zone, self.settings.get("amounts_in"))
 
     @property
     @override
@@ -128,9 +126,9 @@ class Unified(InvoiceStream, ABC):
         for row in batch.rows:
             context = self.context_of(row)
             for made in self.unify(self.record_of(row), context):
-                self.counts.emitted += 1
                 record = whose | made
                 yield VerbatimRow(start + _ENCODER.encode(record) + end, "", None) if is_message else record
+                self.counts.emitted += 1
 
     @property
     def account(self) -> str:

@@ -17,10 +17,10 @@ from tap_invoices.streams.together import Together
 from tap_invoices.streams.unified import Unified
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from tap_invoices.paging.base import Page
     from tap_invoices.streams.base import InvoiceStream
-    from tap_invoices.streams.services import Row
 
 
 class AccountReader:
@@ -86,10 +86,7 @@ class AccountReader:
         left = list(takers)
         for page in listing.read():
             since = dict.fromkeys(starts) if page.due_to else starts
-            for reader in listing.readers:
-                if page.is_due_to(reader.name) and (lost := _due(page.keyless, reader, since[reader.name])):
-                    key = listing.primary_keys[-1]
-                    reader.lose(lost, f"a record without its key `{key}` in {listing.name}, {page.place}")
+            _lose_keyless(listing, page, since)
             for child in children:
                 if page.is_due_to(child.name):
                     child.note(page.rows, since[child.name])
@@ -110,9 +107,14 @@ class AccountReader:
         self._queues[stream.name].close(None if isinstance(error, AbandonedError) else error)
 
 
-def _due(rows: Iterable[Row], reader: InvoiceStream, since: str | None) -> int:
-    """Return how many of the list's rows are due to one of its readers."""
-    return sum(is_due(reader.bookmark.normalise(reader.changed(row)), since) for row in rows)
+def _lose_keyless(listing: ListStream, page: Page, since: Mapping[str, str | None]) -> None:
+    """Have each reader take note of a page's rows without a key that are due to it."""
+    for reader in listing.readers if page.keyless else ():
+        values = [reader.bookmark.normalise(reader.changed(row)) for row in page.keyless]
+        due = [value for value in values if is_due(value, since[reader.name])]
+        if due and page.is_due_to(reader.name):
+            why = f"a record without its key `{listing.primary_keys[-1]}` in {listing.name}, {page.place}"
+            reader.lose(len(due), why)
 
 
 def _queue_of(stream: InvoiceStream, memory: Memory) -> BatchQueue[Batch]:

@@ -11,6 +11,7 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.airbyte.spec import connection_specification
+from tap_invoices.cli.files import read_config
 from tap_invoices.config.environment import Environment
 from tap_invoices.providers import PROVIDERS as ALL
 from tap_invoices.tap import TapInvoices
@@ -371,6 +372,17 @@ def test_a_start_date_in_the_future_is_told(caplog):
     assert [message.partition(":")[0] for message in told] == ["`start_date` lies in the future (2999-01-01)"]
 
 
+def test_a_start_date_in_the_future_of_one_account_is_told_and_many_are_counted(caplog):
+    accounts = [{"name": f"a{n}", "token": f"t{n}", "start_date": f"{2990 + n}-01-01"} for n in range(30)]
+    accounts.append({"name": "off", "token": "t", "start_date": "2999-01-01", "enabled": False})
+    tap({"matas": {"accounts": accounts[:1]}})
+    assert "`matas.accounts[0].start_date` lies in the future (2990-01-01)" in caplog.text
+    caplog.clear()
+    tap({"matas": {"accounts": accounts}})
+    told = [record.message for record in caplog.records if "future" in record.message]
+    assert (len(told), told[-1]) == (21, "and 10 more start dates in the future")
+
+
 def test_batch_files_are_of_one_format_and_another_is_refused_by_name():
     batch = {"encoding": {"format": "parquet"}, "storage": {"root": "file:///tmp"}}
     [line] = faults({**MATAS, "batch_config": batch})
@@ -535,10 +547,28 @@ def test_whole_numbers_may_be_written_with_a_fraction_or_an_exponent(environment
         assert (type(found), found) == (int, number)
 
 
+@pytest.mark.parametrize(
+    ("value", "number"), [("4.0", 4), ("1e2", 100), ("4.5", None), ("1e999999999", None), ("NaN", None)]
+)
+@pytest.mark.parametrize("name", ["max_connections", "page_size"])
+def test_whole_numbers_in_a_file_may_be_written_so_too(tmp_path, name, value, number):
+    path = tmp_path / "config.json"
+    path.write_text(
+        f'{{"matas": {{"token": "t"}}, "ibana": {{"api_url": "https://a", "token": "t", "{name}": {value}}}}}'
+    )
+    given = read_config(str(path))
+    if number is None:
+        assert faults(given) == [f"`ibana.{name}` must be a whole number"]
+    else:
+        found = tap(given).config["ibana"][name]
+        assert (type(found), found) == (int, number)
+
+
 def test_a_variable_that_names_no_setting_is_told_with_what_was_meant(environment, caplog):
     for name, value in {
         "MATAS_TOKEN": "t0ken",
         "MATAS_TOKNE": "x-secret-x",
+        "FOO": "1",
         "ZZZ": "1",
         "LOGLEVEL": "INFO",
         "_METADATA": "{}",
@@ -548,6 +578,7 @@ def test_a_variable_that_names_no_setting_is_told_with_what_was_meant(environmen
     tap(parse_env_config=True)
     told = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told == [
+        "the variable `TAP_INVOICES_FOO` names no setting",
         "the variable `TAP_INVOICES_MATAS_TOKNE` names no setting: did you mean `TAP_INVOICES_MATAS_TOKEN`?",
         "the variable `TAP_INVOICES_ZZZ` names no setting",
     ]

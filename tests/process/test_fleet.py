@@ -88,6 +88,13 @@ def test_all_accounts_are_whole(fleet):
     assert "6 of 6 accounts are whole; " in fleet.told
 
 
+@pytest.mark.parametrize("more", [{}, {"stream_maps": {"exsited_invoices": None}}], ids=str)
+def test_all_accounts_are_whole_at_providers_of_which_not_all_streams_are_read(fleet, more):
+    others = fleet.box.accounts_config("exsited", "i3dnet", names=NAMES[:1])
+    assert fleet.run(names=NAMES[:1], **others, **more) == 0
+    assert "3 of 3 accounts are whole; " in fleet.told
+
+
 def test_the_first_batch_runs_alone_where_there_is_no_state_yet(fleet, monkeypatch):
     order = []
     submit = engines.ThreadPoolExecutor.submit

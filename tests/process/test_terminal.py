@@ -166,6 +166,18 @@ def test_each_selected_stream_has_a_line(box, show):
         assert int(line.split()[1]) == emitted.count(name)
 
 
+def test_streams_of_all_providers_have_a_line_for_each_and_none_that_stays_queued(watch):
+    with Sandbox(invoices=25) as box:
+        screen = watch(box.config("ibana", "covage"), ["ibana_invoices", "invoices"])
+    stays = screen.text.rpartition("stream ")[2]
+    assert re.findall(r"^\w+_\w+|^invoices \(\w+\)|^invoices", stays, re.MULTILINE) == [
+        "invoices (covage)",
+        "ibana_invoices",
+        "invoices (ibana)",
+    ]
+    assert "queued" not in stays
+
+
 def test_of_many_accounts_the_streams_in_flight_have_a_line(watch):
     with Sandbox(invoices=25, accounts=["acme", "beta"]) as box:
         box.on_request(lambda _: watch.screen.draw())
@@ -281,7 +293,7 @@ def test_lines_of_streams_that_have_ended_make_room_first(box, watch):
     """The last provider does not answer before its lines are there."""
 
     def are_shown():
-        return ["matas_invoices", "matas_invoice_details"] in [list(frame)[3:] for frame in watch.screen.frames]
+        return any({"matas_invoices", "matas_invoice_details"} <= frame.keys() for frame in watch.screen.frames)
 
     with Sandbox(invoices=25) as last:
         last.on_request(lambda _: until(are_shown))

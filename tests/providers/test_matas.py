@@ -68,6 +68,17 @@ def test_a_start_date_begins_at_midnight_in_amsterdam(box, sync, start_date, fir
     assert [key for (key,) in done.keys(DETAILS)] == list(days)[list(days).index(first) :]
 
 
+def test_a_start_date_begins_where_the_time_zone_is_set(box, sync):
+    book = box.book("matas")
+    for key in list(book.invoices):
+        book.delete(key)
+    for key, at in (("Amsterdam", "2024-12-31T23:00"), ("London", "2025-01-01T00:00")):
+        book.add(invoice_number=key, invoice_date=f"{at}:00.000000Z", payment_date=f"{at}:00.000000Z")
+    config = box.config("matas")
+    config["matas"]["time_zone"] = "Europe/London"
+    assert sync({**config, "start_date": "2025-01-01"}, select=[DETAILS]).keys(DETAILS) == [("London",)]
+
+
 @pytest.mark.parametrize("body", ['{"data": []}', '["I220001"]', "null", '"text"'])
 def test_another_shape_is_an_error_and_no_end(box, read, no_waits, body):  # noqa: ARG001
     box.faults.add(path="/invoices$", times=None, action={"status": 200, "body": body})

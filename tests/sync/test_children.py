@@ -759,7 +759,7 @@ def test_lines_do_not_grow_with_the_details(sync, caplog):
     ("stream", "parameter", "sent"),
     [
         ("covage_invoices", "accounting_date_gt", "2025-05-31"),
-        ("ibana_invoices", "updatedFrom", "2025-06-01T00:00:00Z"),
+        ("ibana_invoices", "updatedFrom", "2025-05-31T22:00:00Z"),
     ],
 )
 def test_a_filter_goes_out_from_the_start_date_and_none_without(box, sync, stream, parameter, sent):

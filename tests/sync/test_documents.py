@@ -391,6 +391,7 @@ CUT = {
     "after the first page": LINEAR,
     "in the second page": LINEAR + ONE,
     "and padded": WHOLE + ONE + bytes(5000),
+    "after a file in it": b"%PDF-1.7\n1 0 obj\n<<>>\nstream\n" + WHOLE + b"\nendstream\n",
 }
 
 
@@ -403,6 +404,14 @@ def test_a_whole_pdf_is_whole_whatever_stands_around_it_and_one_that_is_cut_is_n
     assert list(done.bookmark(COVAGE)["failed"]) == keys[len(AROUND) : len(AROUND) + len(CUT)]
     sizes = {record["invoice_number"]: record["size"] for record in done.records[COVAGE]}
     assert {key: sizes[key] for key in keys[: len(AROUND)]} == {key: len(bodies[key]) for key in keys[: len(AROUND)]}
+
+
+def test_a_folder_whose_name_the_locale_cannot_write_is_told_with_what_helps(sync, config, tmp_path):
+    config["documents"] |= {
+        "mode": "files",
+        "url": f"{tmp_path}/\ud800",
+    }  # as any letter beyond ASCII is, without UTF-8
+    assert "(its name has characters that this machine's locale" in sync(config, select=[COVAGE]).failures[COVAGE]
 
 
 def test_a_document_that_is_too_large_fails_alone(box, sync, config):

@@ -190,8 +190,9 @@ def test_an_empty_state_is_none(sync, box, nothing):
     assert len(sync(box.config("ibana"), nothing).records["ibana_invoices"]) == 25
 
 
-def test_an_empty_state_file_is_none(run_tap, box, tmp_path):
-    (tmp_path / "state.json").write_text("\n")
+@pytest.mark.parametrize("nothing", [b"\n", b"\xef\xbb\xbf\r\n"])
+def test_an_empty_state_file_is_none(run_tap, box, tmp_path, nothing):
+    (tmp_path / "state.json").write_bytes(nothing)
     done = run_tap("--config", box.config("ibana"), "--state", str(tmp_path / "state.json"))
     assert done.returncode == 0
     assert done.stdout.count('"RECORD","stream":"ibana_invoices"') == 25
@@ -233,6 +234,7 @@ ODD_TIMES = (5, 1.5, True, [1], {"a": 1}, "", "31-01-2026", "2026-13-01", "yeste
             )
         ),
         (DETAILS, {"failed": ["I1"]}),
+        (DETAILS, {"shape": 3}),
         (DETAILS, {"replication_key": "another"}),
         (DETAILS, {"partitions": [{"context": {"id": 1}}]}),
         (DETAILS, {"version": "one"}),
@@ -242,7 +244,7 @@ ODD_TIMES = (5, 1.5, True, [1], {"a": 1}, "", "31-01-2026", "2026-13-01", "yeste
 def test_a_bookmark_of_another_form_is_refused_by_name(box, refused, stream, odd):
     mark = {"replication_key_value": "2026-08-02", "version": 1, "before": {"until": "2026-08-01", "count": 5}}
     said = refused(settings(box, "covage", "matas"), {"bookmarks": {stream: {**mark, **odd}}})
-    assert stream in said or odd == {"failed": ["I1"]}
+    assert stream in said or odd.keys() <= {"failed", "shape"}
 
 
 def test_bookmarks_of_streams_that_the_tap_does_not_know_are_kept(box, sync):

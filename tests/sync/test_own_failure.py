@@ -45,6 +45,12 @@ def test_a_map_that_cannot_be_applied_fails_its_stream_and_names_the_field(box, 
     assert {len(run.records[name]) for name in (DETAILS, "ibana_invoices")} == {25}
 
 
+def test_a_row_of_all_providers_that_a_map_cannot_make_is_not_counted(box):
+    run = sync(settings(box, "matas", stream_maps={"invoices": {"net": "net_amount * 1.21"}}), streams=["invoices"])
+    assert run.records["invoices"] == []
+    assert run.account("invoices (matas)").emitted == 0
+
+
 @pytest.mark.usefixtures("nulled")
 def test_followers_of_a_list_that_cannot_be_written_get_all_of_it(box):
     """Of a list in many pages, of which the first row meets the map's fault."""

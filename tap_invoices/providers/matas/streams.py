@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from typing_extensions import override
 
@@ -30,7 +29,6 @@ class MatasStream(InvoiceStream):
     """A stream of Matas."""
 
     provider = "matas"
-    zone = ZoneInfo("Europe/Amsterdam")
 
 
 class Invoices(MatasStream, SinglePageList):
