@@ -335,6 +335,19 @@ def test_the_status_of_an_exsited_invoice(sent, status):
     assert header["provider_status"] == sent["status"]
 
 
+def test_two_codes_of_one_rate_are_two_taxes_of_exsited():
+    codes = {"FREE": ["7.00"], "EXPORT": ["8.00", "9.00"]}
+    lines = [
+        {"subtotal": amount, "tax": {"amount": "0.00", "code": code, "rate": "0"}}
+        for code, amounts in codes.items()
+        for amount in amounts
+    ]
+    lines.append({"subtotal": "100.00", "tax": {"amount": "10.00", "code": "GST", "rate": "10"}})
+    header, _ = unify("exsited", {"id": "1", "total": "134.00", "tax_total": "10.00", "lines": lines})
+    found = [(entry["rate"], entry["base_amount"]) for entry in header["tax_breakdown"]]
+    assert found == [(0, Decimal("7.00")), (0, Decimal("17.00")), (10, Decimal("100.00"))]
+
+
 def test_whether_the_subtotal_is_without_tax_must_be_said():
     row = {"id": "1", "subtotal": "10.00", "total": "12.00"}
     said = [unify("exsited", row | {"price_tax_inclusive": flag})[0] for flag in ("false", "true", "", None)]
