@@ -145,7 +145,7 @@ class PagedStream(InvoiceStream):
 def _whole(total: Any) -> int | None:
     if isinstance(total, Decimal) and total.adjusted() > _MOST_DIGITS:
         raise ValueError
-    return None if total is None else int(total)
+    return None if total is None or int(total) < 0 else int(total)
 
 
 class ListStream(InvoiceStream):

@@ -186,8 +186,9 @@ def test_a_short_list_fails_and_says_so_in_the_ledger(box, ledger, stream):
 
 
 @pytest.mark.parametrize("stream", COUNTED)
-def test_a_total_that_is_left_out_is_unknown_and_the_list_is_read_to_its_end(box, ledger, stream):
-    box.faults.add(provider=provider_of(stream), times=None, action={"total": None})
+@pytest.mark.parametrize("total", [None, -1000], ids=["left out", "below zero"])
+def test_a_total_that_is_left_out_is_unknown_and_the_list_is_read_to_its_end(box, ledger, stream, total):
+    box.faults.add(provider=provider_of(stream), times=None, action={"total": total})
     run = sync(small_pages(box, stream, ledger_url=ledger.as_uri()), streams=[stream])
     assert not run.failures
     assert run.bookmark(stream)["replication_key_value"]

@@ -343,9 +343,17 @@ def test_a_map_whose_key_does_not_tell_accounts_apart_is_refused_by_name(name, g
     assert line.startswith(f"`stream_maps.{name}.__key_properties__` lacks {lacking}")
 
 
+@pytest.mark.parametrize(("name", "field"), [("ibana_*", "source_account"), ("invoices", "provider")])
+def test_a_map_that_makes_one_of_all_accounts_is_refused_by_name(name, field):
+    [line] = faults({**ibana(ACME), "stream_maps": {name: {field: "'all of them'"}}})
+    assert line.startswith(f"`stream_maps.{name}.{field}` makes one of all accounts, whose rows of ")
+
+
 @pytest.mark.parametrize(
     ("name", "given"),
     [
+        ("ibana_invoices", {"source_account": "md5(source_account)"}),
+        ("ibana_invoices", {"source_account": "self.upper()"}),
         ("ibana_invoices", {"__key_properties__": ["source_account", "number"]}),
         ("ibana_invoices", {"__key_properties__": []}),
         ("ibana_invoices", {"double": "2 * id"}),
