@@ -35,11 +35,9 @@ def read_json(file: IO[bytes] | None, option: str) -> dict[str, Any] | None:
         return None
     with file:
         data = file.read()
-    return (
-        None
-        if option == "--state" and not data.removeprefix(BOM_UTF8).strip()
-        else to_object(data, f"the file given with {option}")
-    )
+    if option == "--state" and not data.removeprefix(BOM_UTF8).strip():
+        return None
+    return to_object(data, f"the file given with {option}")
 
 
 def to_object(data: bytes, name: str) -> dict[str, Any]:
