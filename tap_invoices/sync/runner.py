@@ -57,7 +57,7 @@ def run_accounts(
 
 
 def _next(ended: queue.SimpleQueue[Outcome]) -> Outcome:
-    """Wait for an account, and wake now and then: a signal that another thread has met is handled only then."""
+    """Wait for an account, and wake now and then: Python handles a signal only then if it came as the wait began."""
     while True:
         with suppress(queue.Empty):
             return ended.get(timeout=_WAKE_SECONDS)
