@@ -39,7 +39,7 @@ _TIME_TO_REWRITE = re.compile(
 _HINTS = {
     b"+": re.compile(rb'\+\d\d:?\d\d"'),
     b"-": re.compile(rb'-\d\d[:t \d]\d(?:\d[":]|")'),
-    b"z": re.compile(rb'z(?<=\d\dz)"'),
+    b"z": re.compile(rb'z(?<=\dz)"'),
 }
 """What such a time holds beside colons, by its first character, for which a page is searched twice as fast."""
 _ESCAPED = re.compile(rb"\\u00(?:2[0bBdDeE]|3[0-9aA]|[57](?:4|[aA]))")
