@@ -1,7 +1,10 @@
-"""What a signal does to a command until it has handlers of its own, such as while it imports what it needs."""
+"""What a signal does to a command until it has handlers of its own, and how long a wait may hide one from those."""
 
 import os
 import signal
+
+WAKE_SECONDS = 1.0
+"""So long a main thread waits at once: Python handles a signal that came as a wait began only when that ends."""
 
 
 def end_at_once() -> None:

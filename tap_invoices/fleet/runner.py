@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 
+from tap_invoices import signals
 from tap_invoices.fleet.batch import Job, Result, run_batch
 
 TRIES = 3
@@ -13,9 +14,6 @@ TRIES = 3
 
 WHOLE, NOT_WHOLE, AGAIN = 0, 1, 75
 """Exit codes: the last one, EX_TEMPFAIL, asks to run again."""
-
-_WAKE_SECONDS = 1.0
-"""Python handles a signal that came as a wait began only when that ends."""
 
 Batch = tuple[str, ...]
 
@@ -56,7 +54,7 @@ class Run:
     def _run(self, batches: Sequence[Batch]) -> None:
         waiting = {self._submit(batch): (batch, 1) for batch in batches}
         while waiting:
-            for future in wait(waiting, _WAKE_SECONDS, FIRST_COMPLETED).done:
+            for future in wait(waiting, signals.WAKE_SECONDS, FIRST_COMPLETED).done:
                 batch, times = waiting.pop(future)
                 fault = _fault(future)
                 if fault is None:

@@ -56,9 +56,9 @@ class InvoiceStream(EndingStream, ABC):
         """Return a row's key in its list, or what stands in for it."""
         return row.key if isinstance(row, VerbatimRow) else key_of(row, type(self).primary_keys[-1:])
 
-    def changed(self, row: Row) -> Any:
-        """Return the replication value that the list's row gives."""
-        return row.get(str(type(self).replication_key))
+    def changed(self, row: Row) -> str | None:
+        """Return the replication value that the list's row gives, in the form that bookmarks have."""
+        return self.bookmark.normalise(row.get(str(type(self).replication_key)))
 
     # Record
 

@@ -6,7 +6,7 @@ import traceback
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
@@ -73,9 +73,9 @@ class ChildStream(InvoiceStream):
     # From the list
 
     @override
-    def changed(self, row: Row) -> Any:
+    def changed(self, row: Row) -> str | None:
         if self.date_fields:
-            return times.latest(*(row.get(name) for name in self.date_fields))
+            return self.bookmark.normalise(times.latest(*(row.get(name) for name in self.date_fields)))
         return super().changed(row)
 
     def is_open(self, row: Row) -> bool:  # noqa: ARG002
@@ -84,7 +84,6 @@ class ChildStream(InvoiceStream):
 
     def note(self, rows: list[Row], since: str | None) -> None:
         """Take from a page of the list what is due: changed at or after the start, or still open."""
-        normalise = self.bookmark.normalise
         items = []
         for row in rows:
             self._place += 1
@@ -92,7 +91,7 @@ class ChildStream(InvoiceStream):
             if not is_key(item):
                 self._nameless += 1
                 continue
-            value = normalise(self.changed(row))
+            value = self.changed(row)
             kept = row if self.keeps_rows else None
             if str(item) in self.again:
                 self.again[str(item)].see(value)
@@ -221,7 +220,7 @@ class SubListStream(ChildStream, PagedStream):
                 msg = "a row without its key"
                 raise FatalAPIError(msg)
             owners.update(str(owner) for row in page.rows if is_key(owner := row.get(self.parent_key)))
-            changed = [row for row in page.rows if is_due(self.bookmark.normalise(self.changed(row)), since)]
+            changed = [row for row in page.rows if is_due(self.changed(row), since)]
             rows = [self.complete_row(row, due) for row in changed]
             pages.put(Batch(rows, page.size), page.size)
         if owners and due.id not in owners:

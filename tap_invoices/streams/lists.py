@@ -169,8 +169,11 @@ class ListStream(InvoiceStream):
             yield page
 
     def _keyed(self, page: Page) -> Page:
-        keyless = [row for row in page.rows if isinstance(self.key_of(row), NoKey)]
-        return replace(page, rows=[row for row in page.rows if row not in keyless], keyless=keyless)
+        keyed: list[Any] = []
+        keyless: list[Any] = []
+        for row in page.rows:
+            (keyless if isinstance(self.key_of(row), NoKey) else keyed).append(row)
+        return replace(page, rows=keyed, keyless=keyless)
 
     def _count(self, page: Page) -> None:
         if page.due_to is None:

@@ -21,7 +21,7 @@ from tap_invoices.streams.lists import PagedListStream
 if TYPE_CHECKING:
     from singer_sdk import Tap
 
-    from tap_invoices.streams.services import Row, Services
+    from tap_invoices.streams.services import Services
 
 
 class PostedStream(InvoiceStream, ABC):
@@ -115,7 +115,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
     def _read(self, first: str | None, last: str | None, count: DayCount) -> Iterator[Page]:
         self._asked = first, last
         for page in super().read_list():
-            count.add(self._day(row) for row in page.rows)
+            count.add(self.changed(row) for row in page.rows)
             yield page
         there = len(self._pass.seen)
         count.close(there if self._pass.total is None else min(there, self._pass.total))
@@ -133,7 +133,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
         self.logger.warning("%s: invoices were posted before %s; reading those too", self.name, end)
         count = DayCount(self.floor)
         for page in self._read(self.floor, times.shift(end, -1), count):
-            rows = [row for row in page.rows if (day := self._day(row)) is None or (self.floor or "") <= day < end]
+            rows = [row for row in page.rows if (day := self.changed(row)) is None or (self.floor or "") <= day < end]
             yield replace(page, rows=rows, due_to=frozenset(late))
         if self.since:
             self.count.before = count.until(times.shift(self.since, -1))
@@ -155,10 +155,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
     def _days_until(self, last: str) -> Iterator[str]:
         """Read the list up to a day, for its rows' dates alone."""
         self._asked = self.floor, last
-        return (self._day(row) or "" for page in self.read_pages() for row in page.rows)
-
-    def _day(self, row: Row) -> str | None:
-        return self.bookmark.normalise(self.changed(row))
+        return (self.changed(row) or "" for page in self.read_pages() for row in page.rows)
 
 
 def _beyond(day: str | None, days: int) -> str | None:

@@ -110,11 +110,10 @@ class AccountReader:
 def _lose_keyless(listing: ListStream, page: Page, since: Mapping[str, str | None]) -> None:
     """Have each reader take note of a page's rows without a key that are due to it."""
     for reader in listing.readers if page.keyless else ():
-        values = [reader.bookmark.normalise(reader.changed(row)) for row in page.keyless]
-        due = [value for value in values if is_due(value, since[reader.name])]
+        due = sum(is_due(reader.changed(row), since[reader.name]) for row in page.keyless)
         if due and page.is_due_to(reader.name):
             why = f"a record without its key `{listing.primary_keys[-1]}` in {listing.name}, {page.place}"
-            reader.lose(len(due), why)
+            reader.lose(due, why)
 
 
 def _queue_of(stream: InvoiceStream, memory: Memory) -> BatchQueue[Batch]:

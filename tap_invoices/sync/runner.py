@@ -9,14 +9,13 @@ from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tap_invoices import signals
 from tap_invoices.concurrency.slots import Place, Slots
 
 if TYPE_CHECKING:
     from tap_invoices.http.account import Account
 
 Outcome = tuple["Account", BaseException | None]
-
-_WAKE_SECONDS = 1.0
 
 
 def run_accounts(
@@ -57,7 +56,7 @@ def run_accounts(
 
 
 def _next(ended: queue.SimpleQueue[Outcome]) -> Outcome:
-    """Wait for an account, and wake now and then: Python handles a signal only then if it came as the wait began."""
+    """Wait for an account, and wake now and then for signals."""
     while True:
         with suppress(queue.Empty):
-            return ended.get(timeout=_WAKE_SECONDS)
+            return ended.get(timeout=signals.WAKE_SECONDS)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def invoice(row: RawRow, context: MappingContext) -> model.Row:
     """Return the row of ``invoices`` for one of ``exsited_invoices``; `net_amount` follows from total and tax."""
-    figures, items, state = row.get("kpis") or {}, _lines(row, context), _status(row)
+    figures, taxes, state = row.get("kpis") or {}, _taxes(row), _status(row)
+    items = _lines(row, taxes, context)
     return model.invoice(
         id=row["id"],
         invoice_number=row["id"],
@@ -40,7 +41,7 @@ def invoice(row: RawRow, context: MappingContext) -> model.Row:
         note=row.get("invoice_note"),
         lines_net_amount=row.get("subtotal") if row.get("price_tax_inclusive") is False else None,
         allowances_amount=row.get("discount_amount"),
-        tax_breakdown=breakdown(items, [tax.get("code") for tax in _taxes(row)]),
+        tax_breakdown=breakdown(items, [tax.get("code") for tax in taxes]),
         lines=items,
         provider_type=row.get("type"),
         provider_status=row.get("status"),
@@ -51,13 +52,15 @@ def invoice(row: RawRow, context: MappingContext) -> model.Row:
 def lines(row: RawRow, context: MappingContext) -> list[model.Row]:
     """Return the rows of ``invoice_lines`` for one of ``exsited_invoices``."""
     return model.invoice_lines(
-        _lines(row, context), invoice_id=row["id"], currency=_currency(row), changed_at=row.get("last_updated_on")
+        _lines(row, _taxes(row), context),
+        invoice_id=row["id"],
+        currency=_currency(row),
+        changed_at=row.get("last_updated_on"),
     )
 
 
-def _lines(row: RawRow, context: MappingContext) -> list[LineColumns]:
+def _lines(row: RawRow, taxes: list[RawRow], context: MappingContext) -> list[LineColumns]:
     items = objects(row.get("lines"))
-    taxes = _taxes(row)
     nets = net_totals([item.get("subtotal") for item in items], [tax.get("amount") for tax in taxes], row.get("total"))
     return [
         model.line(
