@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from typing_extensions import override
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
 
     from tap_invoices.streams.services import Services
+
+
+class Proof(NamedTuple):
+    """From which day (None: the first of all) until which all was known, and how many rows that were."""
+
+    since: str | None
+    until: str
+    count: int
 
 
 class PostedStream(InvoiceStream, ABC):
@@ -43,10 +51,10 @@ class PostedStream(InvoiceStream, ABC):
         return self.bookmark.first(self.config.get("start_date"))
 
     @property
-    def proof(self) -> tuple[str, int] | None:
-        """Up to which day all was known after the last sync, and how many rows that were."""
-        before = self.bookmark.known.get("before") or {}
-        return (before["until"], before["count"]) if before and before.get("since") == self.floor else None
+    def proof(self) -> Proof | None:
+        """What was known after the last sync."""
+        before = self.bookmark.known.get("before")
+        return Proof(before.get("since"), before["until"], before["count"]) if before else None
 
     @classmethod
     @override
@@ -65,7 +73,7 @@ class PostedStream(InvoiceStream, ABC):
         start = super().starting_value(bookmark)
         if start is None or bookmark or self.proof is None:
             return start
-        return min(start, times.shift(self.proof[0], 1))
+        return min(start, times.shift(self.proof.until, 1))
 
     @override
     def beside_bookmark(self, value: str) -> dict[str, Any]:
@@ -109,7 +117,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
         self.count = DayCount(self.since or self.floor)
         yield from self._read(self.since, None, self.count)
         if self.since and self.since != self.floor:
-            self.count.before = self._count_before(self.since)
+            self.count.before = self._count_before(self.since, self.floor)
         yield from self._read_late()
 
     def _read(self, first: str | None, last: str | None, count: DayCount) -> Iterator[Page]:
@@ -125,7 +133,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
         late = {
             reader.name: start
             for reader, start in starts.items()
-            if start and reader.proof and self.count.until(reader.proof[0]) > reader.proof[1]
+            if start and reader.proof and self._count_for(reader.proof) > reader.proof.count
         }
         if not late:
             return
@@ -136,25 +144,33 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
             rows = [row for row in page.rows if (day := self.changed(row)) is None or (self.floor or "") <= day < end]
             yield replace(page, rows=rows, due_to=frozenset(late))
         if self.since:
-            self.count.before = count.until(times.shift(self.since, -1))
+            # Of what was posted meanwhile, only those that read late have got rows: the count must not pass it for others.
+            self.count.before = min(self.count.before, count.until(times.shift(self.since, -1)))
 
-    def _count_before(self, start: str) -> int:
-        """Return how many rows lie from the first day that is wanted up to a window's start, by their own dates.
+    def _count_for(self, proof: Proof) -> int:
+        """Return how many rows there are now where the proof counted, also if the start date has changed since."""
+        count = self.count.until(proof.until)
+        if not self.since or proof.since == self.floor:
+            return count
+        return count - self.count.before + self._count_before(self.since, proof.since)
+
+    def _count_before(self, start: str, first: str | None) -> int:
+        """Return how many rows lie from a first day up to a window's start, by their own dates.
 
         The count is asked for up to a day without rows, where it is the same in both readings of the bound.
         """
-        floor, free = self.floor or "0", self.count.first_free_day()
-        self._asked = self.floor, times.shift(free, -1)
+        floor, free = first or "0", self.count.first_free_day()
+        self._asked = first, times.shift(free, -1)
         total = self.fetch_page(None).total
         if total is None:
             self.logger.info("%s: no count is told; counting the invoices before %s", self.name, start)
-            return sum(floor <= day < start for day in self._days_until(times.shift(start, -1)))
-        outside = sum(day < floor for day in self._days_until(times.shift(floor, -1))) if self.floor else 0
+            return sum(floor <= day < start for day in self._days(first, times.shift(start, -1)))
+        outside = sum(day < floor for day in self._days(first, times.shift(floor, -1))) if first else 0
         return total - self.count.before_day(free) - outside
 
-    def _days_until(self, last: str) -> Iterator[str]:
-        """Read the list up to a day, for its rows' dates alone."""
-        self._asked = self.floor, last
+    def _days(self, first: str | None, last: str) -> Iterator[str]:
+        """Read the list from one day to another, for its rows' dates alone."""
+        self._asked = first, last
         return (self.changed(row) or "" for page in self.read_pages() for row in page.rows)
 
 

@@ -477,6 +477,51 @@ def test_a_row_that_slips_is_found_wherever_the_next_window_does_not_reach(large
     assert expected - {first} <= {key for (key,) in done.keys(LIST)}
 
 
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("before", "after"), [(None, 10), (10, None), (10, 20), (20, 10)])
+def test_a_changed_start_date_hides_no_late_invoice_and_has_nothing_read_again(box, sync, before, after, told):
+    book, config = box.book("covage"), box.config("covage")
+    config["covage"]["lookback_days"] = 5
+    days = sorted(invoice["accounting_date"] for invoice in book.invoices.values())
+    if not told:
+        box.faults.add(path="/invoice/$", times=None, action={"total": None})
+
+    def sync_from(place, state):
+        start = {} if place is None else {"start_date": days[place]}
+        return sync({**config, **start}, state, select=[LIST])
+
+    first = sync_from(before, None)
+    quiet = sync_from(after, first.state)
+    assert len(quiet.records[LIST]) < 3
+    late = book.add(accounting_date=days[20])
+    assert (late,) in sync_from(after, first.state).keys(LIST)
+    assert (late,) in sync_from(after, quiet.state).keys(LIST)
+
+
+def test_what_is_posted_while_only_documents_are_read_anew_is_not_taken_for_known(box, sync):
+    """The list's own stream, which does not take part in that reading, gets it at the next sync."""
+    book, config = box.book("covage"), {**box.config("covage"), "documents": {"mode": "inline"}}
+    config["covage"]["lookback_days"] = 5
+    first = sync(config, select=[LIST, DOCUMENTS])
+    book.add(accounting_date="2020-01-15")
+    second = sync(config, first.state, select=[LIST, DOCUMENTS])
+    state = {"bookmarks": {**second.state["bookmarks"], DOCUMENTS: first.state["bookmarks"][DOCUMENTS]}}
+    whole, posted = [], []
+
+    def post_one(request):
+        if request.path.endswith("/invoice/") and "accounting_date_gt" not in dict(request.query):
+            whole.append(request)
+            if len(whole) == 2:  # the first asks for the count alone
+                posted.append(book.add(accounting_date="2020-01-16"))
+
+    box.on_request(post_one)
+    third = sync(config, state, select=[LIST, DOCUMENTS])
+    assert (posted[0],) in third.keys(DOCUMENTS)
+    assert (posted[0],) not in third.keys(LIST)
+    fourth = sync(config, third.state, select=[LIST, DOCUMENTS])
+    assert (posted[0],) in fourth.keys(LIST)
+
+
 @pytest.mark.parametrize("time", ["", "T02:30:00+02:00"])
 def test_no_late_invoice_brings_what_lies_before_the_start_date(box, sync, time):
     book, config = box.book("covage"), box.config("covage")
