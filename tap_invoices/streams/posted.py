@@ -144,7 +144,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
             rows = [row for row in page.rows if (day := self.changed(row)) is None or (self.floor or "") <= day < end]
             yield replace(page, rows=rows, due_to=frozenset(late))
         if self.since:
-            # Of what was posted meanwhile, only those that read late have got rows: the count must not pass it for others.
+            # What was posted meanwhile has come only to those that read late: the others must not take it for known.
             self.count.before = min(self.count.before, count.until(times.shift(self.since, -1)))
 
     def _count_for(self, proof: Proof) -> int:
