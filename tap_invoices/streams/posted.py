@@ -29,7 +29,7 @@ class Proof(NamedTuple):
 
     since: str | None
     until: str
-    count: int
+    rows: int
 
 
 class PostedStream(InvoiceStream, ABC):
@@ -133,7 +133,7 @@ class PostedListStream(PostedStream, PagedListStream, ABC):
         late = {
             reader.name: start
             for reader, start in starts.items()
-            if start and reader.proof and self._count_for(reader.proof) > reader.proof.count
+            if start and reader.proof and self._count_for(reader.proof) > reader.proof.rows
         }
         if not late:
             return
