@@ -84,12 +84,13 @@ def state(provider: str) -> str:
 
 def ledger(stream: str) -> str:
     """Return both of a stream's lines at its end: the one for people and the one for machines."""
-    _, tap = first_sync(demo.INVOICES)
+    provider = stream.partition("_")[0]
+    _, tap = first_sync(demo.INVOICES, provider)
     account = tap.report.counts(stream)
     account.seconds = 0.2
     entry = {
         "sync": times.rfc3339(NOW),
-        "provider": stream.partition("_")[0],
+        "provider": provider,
         "account": "default",
         **account.to_dict(),
     }
