@@ -18,7 +18,7 @@ JOIN, VIEW, FROM_BEFORE = re.findall(
 )
 STREAMS = {"i3dnet_invoices", "i3dnet_invoice_details", "i3dnet_unpaid_invoices", "ibana_invoices"}
 NAMES = ("acme", "beta", "gamma")
-INVOICES = 50
+INVOICES = 20
 
 
 @pytest.fixture

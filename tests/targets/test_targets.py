@@ -26,7 +26,7 @@ from tests.sync.test_every_stream import STREAMS as KEYS
 from tests.sync.test_every_stream import differences, sent_invoices, wire
 from tools import targets
 
-INVOICES = 30
+INVOICES = 20
 STATE = "dev:tap-invoices-to-target-postgres"
 ALL = set(STREAMS)
 
