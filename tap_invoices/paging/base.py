@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
@@ -50,10 +50,15 @@ class Page:
     keyless: list[Any] = field(default_factory=list)
     """Rows that have no key, once they are told apart from the others."""
 
-    @property
-    def has_keyless(self) -> bool:
-        """Whether a row of it has no key."""
-        return any(isinstance(key, NoKey) for key in self.keys)
+    def keyed(self, key_of: Callable[[Any], Hashable]) -> Page:
+        """Return it with the rows that have no key apart from the others."""
+        if not any(isinstance(key, NoKey) for key in self.keys):
+            return self
+        keyed: list[Any] = []
+        keyless: list[Any] = []
+        for row in self.rows:
+            (keyless if isinstance(key_of(row), NoKey) else keyed).append(row)
+        return replace(self, rows=keyed, keyless=keyless)
 
     def is_due_to(self, stream: str) -> bool:
         """Tell whether a stream takes from this page."""

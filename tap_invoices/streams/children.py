@@ -156,7 +156,7 @@ class ChildStream(InvoiceStream):
         failed: dict[str, str | None] = {}
         rows: list[Row] = []
         try:
-            batches = self.accept(due, result())
+            yield from self.accept(due, result())
         except (SignInError, ProviderDownError, BusyError):
             raise
         except GoneError as error:
@@ -173,7 +173,6 @@ class ChildStream(InvoiceStream):
             failed = {due.id: due.value}
         else:
             self.counts.count(read=1)
-            yield from batches
             self._in_a_row.add_success()
         yield Batch(rows, 0, floor=due.floor, failed=failed, settled=[] if due.id in failed else [due.id])
 
@@ -209,16 +208,19 @@ class SubListStream(ChildStream, PagedStream):
     def fetch_item(self, due: Pending) -> BatchQueue[Batch]:
         """Return an item's pages, which are emitted only once all have come; a long list waits in a file.
 
+        A row without its key costs itself alone, but the item is asked for again.
+
         Raises:
             FatalAPIError: If they are another item's.
         """
         since = None if due.again else self.starting_value()
         pages: BatchQueue[Batch] = BatchQueue(_MEMORY, may_wait=False)
         owners: set[str] = set()
-        for page in self.read_pages({self.parent_key: due.id}, ahead=False):
-            if page.has_keyless:
-                msg = "a row without its key"
-                raise FatalAPIError(msg)
+        lost: FatalAPIError | None = None
+        for whole in self.read_pages({self.parent_key: due.id}, ahead=False):
+            page = whole.keyed(self.key_of)
+            if any(is_due(self.changed(row), since) for row in page.keyless):
+                lost = FatalAPIError("a row without its key")
             owners.update(str(owner) for row in page.rows if is_key(owner := row.get(self.parent_key)))
             changed = [row for row in page.rows if is_due(self.changed(row), since)]
             rows = [self.complete_row(row, due) for row in changed]
@@ -226,5 +228,5 @@ class SubListStream(ChildStream, PagedStream):
         if owners and due.id not in owners:
             msg = f"no row of the answer has the `{self.parent_key}` that was asked for"
             raise FatalAPIError(msg)
-        pages.close()
+        pages.close(lost)
         return pages

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 from http import HTTPStatus
@@ -17,7 +16,6 @@ from typing_extensions import override
 from tap_invoices.errors import BodyError, IncompleteError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.base import Page, Paginator, ParsedPage
-from tap_invoices.paging.keys import NoKey
 from tap_invoices.paging.passes import MOST_PASSES, Passes
 from tap_invoices.records.decode import decode
 from tap_invoices.records.replication import is_due
@@ -163,17 +161,10 @@ class ListStream(InvoiceStream):
     def read(self) -> Iterator[Page]:
         """Read the list, count, and tell rows without a key from the others."""
         for whole in self.read_list():
-            page = self._keyed(whole) if whole.has_keyless else whole
+            page = whole.keyed(self.key_of)
             if page.is_due_to(self.name):
                 self._count(page)
             yield page
-
-    def _keyed(self, page: Page) -> Page:
-        keyed: list[Any] = []
-        keyless: list[Any] = []
-        for row in page.rows:
-            (keyless if isinstance(self.key_of(row), NoKey) else keyed).append(row)
-        return replace(page, rows=keyed, keyless=keyless)
 
     def _count(self, page: Page) -> None:
         if page.due_to is None:

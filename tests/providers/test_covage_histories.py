@@ -13,6 +13,7 @@ from tests.support.run import fresh_seeds, sync, tell_every_state
 
 LIST = "covage_invoices"
 DOCUMENTS = "covage_invoice_documents"
+UNIFIED = "invoices"
 BOUNDS = ("accounting_date_gt", "accounting_date_lt")
 START = "2024-11-01"
 EDGES = ("2020-01-15", "2024-10-31", START, "2026-09-20", "2026-11-02")
@@ -27,7 +28,7 @@ class History:
         self.box, self.book = box, box.book("covage")
         self.book.exclusive = frozenset(bound for bound in BOUNDS if self.die.random() < 0.5)
         self.tells_totals = self.die.random() < 0.7
-        self.streams = self.die.choice([(LIST, DOCUMENTS), (DOCUMENTS,)])
+        self.streams = self.die.choice([(LIST, DOCUMENTS), (DOCUMENTS,), (LIST, DOCUMENTS, UNIFIED), (UNIFIED,)])
         self.config = {**box.config("covage"), "documents": {"mode": "inline"}, "max_retry_seconds": 0}
         self.start = self.die.choice([None, START])
         if self.start:
