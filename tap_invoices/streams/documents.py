@@ -117,7 +117,7 @@ class DocumentStream(SingleStream, ABC):
 
     def _embedded(self, body: IO[bytes], due: Pending) -> dict[str, Any]:
         if not self._reads_xml:
-            return {}
+            return {"embedded_xml": None, "embedded_xml_profile": None}
         reading = self.xml.read(body, self._number(due))
         return {"embedded_xml": reading.xml, "embedded_xml_profile": reading.profile, DOCUMENT: reading.document}
 

@@ -58,9 +58,10 @@ def test_the_number_must_be_the_one_that_was_asked_for_where_that_is_known(box, 
     assert [profiles[key] is not None for key in keys] == [True, True, not known]
 
 
-def test_without_the_setting_nothing_changes(box, sync):
-    done = sync(inline(box, "covage"), select=[COVAGE])
-    assert not any(name.startswith("embedded_xml") for row in done.records[COVAGE] for name in row)
+@pytest.mark.parametrize("stream", DOCUMENTS)
+def test_without_the_setting_both_are_null(box, sync, stream):
+    done = sync(inline(box, provider_of(stream)), select=[stream])
+    assert {(row["embedded_xml"], row["embedded_xml_profile"]) for row in done.records[stream]} == {(None, None)}
 
 
 def test_what_came_of_all_is_told_once_by_counts_and_never_with_a_word_of_a_pdf(box, sync, caplog):
