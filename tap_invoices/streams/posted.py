@@ -63,7 +63,8 @@ class PostedStream(InvoiceStream, ABC):
         if not before:
             return before is None or before == {}
         try:
-            return times.to_date(before["until"]) == before["until"] and isinstance(before["count"], int)
+            days = (before["until"], before.get("since") or before["until"])
+            return all(times.to_date(day) == day for day in days) and isinstance(before["count"], int)
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
 
