@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.workloads import ACCOUNTS, BATCHES
+from benchmarks.workloads import ACCOUNTS, BATCHES, MAPPED
 
 _KEYS = {
     "list": re.compile(rb'"00000001-0000-4000-8000-([0-9]{12})"'),
@@ -49,7 +49,7 @@ class Distinct:
 
 def in_files(kind: str, folder: Path) -> int:
     """Return how many invoices the files hold that a contender has written."""
-    if kind in {*ACCOUNTS, "all", "unified", "embedded"}:
+    if kind in {*ACCOUNTS, *MAPPED, "all", "unified"}:
         return _in_messages(folder / "out.jsonl", has_lines=kind == "embedded")
     if kind in BATCHES:
         return _in_target(folder / "out")

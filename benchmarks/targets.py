@@ -66,13 +66,19 @@ def _cost_of_xml(figures: Figures) -> float | None:
     return figures.seconds("W9", "tap") / figures.seconds("W9", "tap-unread")
 
 
-def _beside_earlier(key: str, what: str = "seconds") -> Target:
+def _microseconds(figures: Figures) -> float | None:
+    """Return the CPU time of an invoice, in its provider's stream and in those of all providers, start-up aside."""
+    cpu = figures.work(BY_KEY["W8i"], "tap", "cpu")
+    return None if cpu is None else 1e6 * cpu / figures.count("W8i")
+
+
+def _beside_earlier(key: str, name: str = "cpu", what: str = "CPU time") -> Target:
     """Return what one account costs, which what came later must not make dearer."""
 
     def value(figures: Figures) -> float | None:
         if not figures.has(key, EARLIER):
             return None
-        return figures.median(key, "tap", what) / figures.median(key, EARLIER, what)
+        return figures.median(key, "tap", name) / figures.median(key, EARLIER, name)
 
     title = f"{key}: {what} beside the tap at the earlier revision"
     return Target(title, "at most 1.05 times", value, lambda found: found <= 1.05)
@@ -144,12 +150,19 @@ TARGETS = (
         lambda value: value <= 1.25,
     ),
     Target(
+        "W8i: CPU time of an ibana invoice, in its stream and in those of all providers, start-up aside",
+        "at most 250 µs",
+        _microseconds,
+        lambda value: value <= 250,
+        " µs",
+    ),
+    Target(
         "W9: seconds with the XML in PDFs read beside those without",
         "at most 1.1 times",
         _cost_of_xml,
         lambda v: v <= 1.1,
     ),
     *ACCOUNT_TARGETS,
-    *(_beside_earlier(key) for key in ("W1", "W2", "W3", "W4", "W5")),
-    _beside_earlier("W6-1M", "peak"),
+    *(_beside_earlier(key) for key in ("W1", "W2", "W3", "W4", "W5", "W6-1M")),
+    _beside_earlier("W6-1M", "peak", "peak memory"),
 )

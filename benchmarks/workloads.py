@@ -40,6 +40,8 @@ _QUICK = (
 """Who a quick look needs: their environments are made in a moment, and a slip of the tap shows beside them."""
 _QUICK_AND_LATE = (*AT_ONCE, "tap-unread", "bare-16")
 _SMALL = 0.1
+MAPPED = {"mapped", "embedded"}
+"""One stream of a provider, and the two that are made from it."""
 BATCHES = {"batches", "later", "tables"}
 ACCOUNTS = {"accounts", "again", "owned"}
 
@@ -52,11 +54,11 @@ class Workload:
         key: Its short name.
         title: Its long one.
         kind: list (ibana), details or documents (Exsited), all (five providers, every stream of theirs), unified (the
-            same without PDFs, and the two streams that are made from them), or embedded (the PDFs of Covage, and the
-            same two streams, of what the XML in those PDFs says). Accounts are accounts (of ibana), again (of ibana,
-            with the state of a sync before and nothing new), or owned (details of Exsited's). Accounts in batches, each
-            through a target, are batches, later where state files are there from a sync before, or tables where the
-            target is PostgreSQL's.
+            same without PDFs, and the two streams that are made from them), mapped (a list, and the same two streams),
+            or embedded (the PDFs of Covage, and the same two, of what the XML in those PDFs says). Accounts are
+            accounts (of ibana), again (of ibana, with the state of a sync before and nothing new), or owned (details of
+            Exsited's). Accounts in batches, each through a target, are batches, later where state files are there from
+            a sync before, or tables where the target is PostgreSQL's.
         count: Invoices that a provider has, or accounts.
         milliseconds: What each request takes.
         kilobytes: Of a PDF.
@@ -95,6 +97,8 @@ class Workload:
         if self.kind == "unified":
             made = len(PROVIDERS) if contender == "tap" else 0
             return self.count * (sum(STREAMS.values()) - len(DOCUMENTS) + made)
+        if self.kind == "mapped":
+            return self.count * 2
         if self.kind == "embedded":
             return self.count * (3 if contender == "tap" else 2)
         if self.kind == "again":
@@ -186,6 +190,13 @@ WORKLOADS = (
         contenders=("tap", "tap-raw"),
     ),
     Workload(
+        "W8i",
+        "50,000 ibana invoices, and invoices and lines of them, no latency",
+        "mapped",
+        50_000,
+        contenders=("tap",),
+    ),
+    Workload(
         "W9",
         "300 Covage PDFs of 100 KB with XML, invoices and lines, 50 ms a request",
         "embedded",
@@ -217,6 +228,7 @@ STARTS = tuple(
     Workload(f"start-{kind}", "one invoice", kind, 1, contenders=contenders)
     for kind, contenders in (
         ("list", (*LATE, "requests")),
+        ("mapped", AT_ONCE[:1]),
         ("accounts", (*AT_ONCE, "plain")),
         ("again", AT_ONCE[:1]),
         ("owned", AT_ONCE[:1]),

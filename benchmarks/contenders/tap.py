@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.workloads import ACCOUNTS
+from benchmarks.workloads import ACCOUNTS, MAPPED
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Workload
@@ -20,6 +20,7 @@ STREAMS = {
     "owned": "exsited_invoice_details",
     "details": "exsited_invoice_details",
     "documents": "exsited_invoice_documents",
+    "mapped": "ibana_invoices",
     "embedded": "covage_invoice_documents",
 }
 
@@ -61,8 +62,8 @@ def command(
             own["lookback_days"] = 0  # or all would be due again, which were changed on one day
         if work.kind == "embedded":
             own["documents"]["read_xml"] = reads_xml
-        if work.kind == "unified":
-            for name in ("ibana", "matas"):
+        if work.kind in {"unified", "mapped"}:
+            for name in {"ibana", "matas"} & settings.keys():
                 settings[name]["amounts_in"] = "units"
         config.write_text(json.dumps({**settings, **own}))
         program = [str(python.parent / "tap-invoices"), "--config", str(config)]
@@ -114,7 +115,7 @@ def accounts(provider: str, count: int) -> dict[str, Any]:
 def _chosen(kind: str, *, is_raw: bool) -> Callable[[str], bool]:
     """Return what tells whether a stream is selected."""
     if kind in STREAMS:
-        return lambda name: name == STREAMS[kind] or (kind == "embedded" and name in UNIFIED)
+        return lambda name: name == STREAMS[kind] or (kind in MAPPED and name in UNIFIED)
     if kind == "unified":
         return lambda name: not name.endswith("_documents") and not (is_raw and name in UNIFIED)
     return lambda name: name not in UNIFIED
