@@ -74,7 +74,7 @@ endef
 
 # What packages are built with is locked too. As pip does, uv trusts the certificates of the system, and compiles what it
 # installs: where Python may not write bytecode, each of the tests' processes would compile all that it imports.
-export UV_BUILD_CONSTRAINT := requirements/build.txt
+export UV_BUILD_CONSTRAINT := $(CURDIR)/requirements/build.txt
 export UV_SYSTEM_CERTS := 1
 export UV_COMPILE_BYTECODE := 1
 
