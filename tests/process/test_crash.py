@@ -34,6 +34,7 @@ from tap_invoices.tap import TapInvoices
 from tests.conftest import NOW
 from tests.support import forked
 from tests.support.run import (
+    ACCOUNT,
     CHILDREN,
     PATIENCE,
     STREAMS,
@@ -680,9 +681,9 @@ def test_of_failed_orders_that_are_not_kept_the_bookmark_stays_before_the_earlie
         }
 
 
-def test_a_state_from_the_future_is_refused_by_name(box, tmp_path):
-    state = {"bookmarks": {"ibana_invoices": {"replication_key_value": "2026-01-01T00:00:00Z", "version": 3}}}
-    done = process(tmp_path, settings(box, "ibana"), state)
+@pytest.mark.parametrize("entry", [{"version": 3}, {"version": 2, "accounts": {ACCOUNT: {"version": 3}}}])
+def test_a_state_from_the_future_is_refused_by_name(box, tmp_path, entry):
+    done = process(tmp_path, settings(box, "ibana"), {"bookmarks": {"ibana_invoices": entry}})
     assert done.returncode == 1
     assert "ibana_invoices" in done.stderr
     assert "version 3" in done.stderr
