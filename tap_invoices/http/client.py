@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
@@ -141,9 +142,7 @@ class Client:
         """
 
         def unless_down(watch: Stopwatch) -> R:
-            if self.down:
-                msg = f"{self.portal.title} is down: {self.down}"
-                raise ProviderDownError(msg)
+            self._refuse_if_down()
             return attempt(watch)
 
         def pause(seconds: float, reason: str, asked: bool) -> None:  # noqa: FBT001
@@ -151,6 +150,8 @@ class Client:
                 self._limiter.pause(seconds)
             on_wait(seconds, reason, asked)
 
+        self._refuse_if_down()
+        began = time.monotonic()
         try:
             with self._hosts.trial(host) as is_patient:
                 patience = _seconds(self.config["max_retry_seconds"]) or 0.0
@@ -160,7 +161,7 @@ class Client:
                 raise LostError(str(error), error.cause, error.status) from None
             if not self.down:
                 self.down = str(error)
-                self._hosts.lost(host, self.down)
+                self._hosts.lost(host, self.down, began)
             raise
         self._hosts.answered(host)
         return answer
@@ -173,6 +174,11 @@ class Client:
         """Let go of threads and connections."""
         self.workers.close()
         self.session.close()
+
+    def _refuse_if_down(self) -> None:
+        if self.down:
+            msg = f"{self.portal.title} is down: {self.down}"
+            raise ProviderDownError(msg)
 
     def _signed(
         self, request: PreparedRequest, ask: Callable[[PreparedRequest], R], counts: Counts, watch: Stopwatch

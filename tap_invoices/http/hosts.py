@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from tap_invoices.errors import ProviderDownError
 
 _ENOUGH = 3
-"""So many accounts in a row that used up their time at a host make it doubtful."""
+"""So many accounts in a row that used up their time at a host which answered nobody meanwhile make it doubtful."""
 
 _VALID = 30.0
 """Seconds for which the outcome of a try at a doubtful host holds for all."""
@@ -37,27 +38,33 @@ class Hosts:
                 if known.is_doubtful():
                     if time.monotonic() < known.failed_at + _VALID:
                         raise ProviderDownError(known.why)
-                    yield False
+                    try:
+                        yield False
+                    except ProviderDownError:
+                        known.failed_at = time.monotonic()
+                        raise
                     return
         yield True
 
     def answered(self, host: str) -> None:
         """Take note that a host has answered."""
         if known := self._hosts.get(host):
-            known.failures = 0
+            known.failures, known.answered_at = 0, time.monotonic()
 
-    def lost(self, host: str, why: str) -> None:
-        """Take note that an account used up its time at a host."""
+    def lost(self, host: str, why: str, since: float) -> None:
+        """Take note that an account used up its time at a host, which it began to ask at a time."""
         with self._lock:
             known = self._hosts.setdefault(host, _Host())
-            known.failures += 1
-            known.failed_at, known.why = time.monotonic(), why
+            if known.answered_at < since:
+                if not known.is_doubtful():
+                    known.why = why
+                known.failures += 1
 
 
 class _Host:
     def __init__(self) -> None:
         self.failures = 0
-        self.failed_at = 0.0
+        self.answered_at = self.failed_at = -math.inf
         self.why = ""
         self.turn = threading.Lock()
 

@@ -358,15 +358,39 @@ def test_an_account_that_waits_gives_its_place_to_others(box):
 
 
 def test_a_host_that_answers_nobody_is_not_waited_for_by_every_account():
-    """Three find out, each in a second; for the others that holds too, but for two that began meanwhile."""
+    """Three find out, each in a second, and one asks once more; that holds for the rest, but two began meanwhile."""
     names = [f"account-{number}" for number in range(20)]
     with Sandbox(invoices=25, accounts=names) as box:
         box.faults.add(provider="ibana", times=None, action={"status": 503})
         run = sync({**box.accounts_config("ibana"), "max_retry_seconds": 1, "accounts_at_once": 3})
     assert len(run.tap.report.failures) == 20
     asked = {request.account for request in box.requests}
-    assert 3 <= len(asked) <= 5
+    assert 4 <= len(asked) <= 6
     assert all("503" in reason for each in run.tap.report.failures.values() for reason in each.values())
+
+
+def test_a_host_that_answered_nobody_is_asked_once_more():
+    """Those whose turn comes first are down, and all others are well."""
+    names = [f"account-{number}" for number in range(10)]
+    with Sandbox(invoices=25, accounts=names) as box:
+        for name in names[:3]:
+            box.faults.add(provider="ibana", account=name, times=None, action={"status": 503})
+        run = sync({**box.accounts_config("ibana"), "max_retry_seconds": 1, "accounts_at_once": 3})
+    assert sorted(run.tap.report.failures) == [f"ibana/{name}" for name in names[:3]]
+    assert rows(run) == dict.fromkeys(names[3:], 25)
+
+
+def test_accounts_that_are_down_say_nothing_of_a_host_that_answers_others():
+    """The fourth is answered while the first three are tried again; when these end, three come that are down too."""
+    names = [f"account-{number}" for number in range(10)]
+    down = [*names[:3], *names[5:8]]
+    with Sandbox(invoices=25, accounts=names) as box:
+        for name in down:
+            box.faults.add(provider="ibana", account=name, times=None, action={"status": 503})
+        for name, seconds in ((names[3], 0.3), (names[4], 3)):
+            box.faults.add(provider="ibana", account=name, action={"delay": seconds})
+        run = sync({**box.accounts_config("ibana"), "max_retry_seconds": 1, "accounts_at_once": 4})
+    assert sorted(run.tap.report.failures) == [f"ibana/{name}" for name in down]
 
 
 def test_a_host_that_comes_back_is_asked_again(monkeypatch):
