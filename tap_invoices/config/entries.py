@@ -26,7 +26,7 @@ _Paths = list[tuple[str, Mapping[str, Any]]]
 """Where each account stands, and what is said of it there."""
 _NUMBER = re.compile(r"(\[\d+\]|:\d+)$")
 _LINE_OF_JSON = "an object of JSON on one line"
-_CSV = "CSV: commas, every quote closed, and a first line with the names of settings, of which `name` is one"
+_CSV = "CSV: commas, every quote closed, and a first line with names of settings, each once, of which `name` is one"
 _OWN = ("accounts", "accounts_url", "account")
 """Settings of a provider's object that are no account's."""
 
@@ -140,14 +140,15 @@ def _is_csv(url: str) -> bool:
 
 def _rows(url: str, text: str, schema: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
     if not _is_csv(url):
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield number, _object(line)
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     types = {name: setting.get("type", "string") for name, setting in schema["properties"].items()}
     try:
-        if reader.fieldnames and "name" not in reader.fieldnames:
+        names = [name for name in reader.fieldnames or () if name]
+        if reader.fieldnames and ("name" not in names or len(names) > len(set(names))):
             yield 1, None  # what stands there may be secrets, which no message may show as names of settings
             return
         for row in reader:

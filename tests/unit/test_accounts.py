@@ -80,15 +80,20 @@ def test_a_provider_s_root_holds_for_its_accounts_before_the_built_in_one():
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])
 def test_accounts_from_a_file(tmp_path, ending):
-    rows = [ACME, {**BETA, "page_size": 5, "enabled": False}, {"name": "gamma", "token": "123", "max_connections": 2}]
+    """A path has a separator of Unicode in it, which ends no line."""
+    secret = tmp_path / "a\u2028b"
+    secret.write_text("123")
+    last = {"name": "gamma", "token_file": str(secret), "max_connections": 2}
+    rows = [ACME, {**BETA, "page_size": 5, "enabled": False}, last]
     file = tmp_path / f"accounts.{ending}"
     if ending == "csv":
-        with file.open("w", newline="") as text:
-            writer = csv.DictWriter(text, ["name", "token", "page_size", "enabled", "max_connections"])
+        with file.open("w", newline="", encoding="utf-8") as text:
+            writer = csv.DictWriter(text, ["name", "token", "token_file", "page_size", "enabled", "max_connections"])
             writer.writeheader()
             writer.writerows(rows)
     else:
-        file.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        file.write_text("\r\n".join(lines) + "\n\n", encoding="utf-8", newline="")
     for url in (str(file), file.as_uri()):
         acme, gamma = accounts({"ibana": {"api_url": API, "accounts_url": url, "page_size": 7}})
         assert (acme.name, acme.config["page_size"], acme.config["max_connections"]) == ("acme", 7, 8)
@@ -304,6 +309,7 @@ def test_the_same_name_at_two_providers_is_fine():
         ("a.csv", 'name,token\na,"s3cret\n', ["`ibana.accounts_url:2` must be CSV: "]),
         ("a.csv", "acme,s3cret\nbeta,s3cret\n", ["`ibana.accounts_url:1` must be CSV: "]),
         ("a.csv", "s3cret;name\n", ["`ibana.accounts_url:1` must be CSV: "]),
+        ("a.csv", "name,token,token\na,s3cret,\n", ["`ibana.accounts_url:1` must be CSV: "]),
         ("a.csv", "name,token,page_size\na,s3cret,five\n", ["`ibana.accounts_url:2.page_size` must be a whole"]),
         ("a.csv", "name,token\na,s3cret,s3cret\n", ["unknown setting `ibana.accounts_url:2."]),
         ("a.csv", "name,token\n", ["`ibana.accounts_url` names no account"]),
