@@ -191,7 +191,7 @@ class InvoiceStream(EndingStream, ABC):
             zone=self.zone,
         )
         if bookmark.was_ahead:
-            self.logger.warning("%s: the state has a bookmark of the future; this sync's start is taken", self.name)
+            self.services.note(self.name, 1, "bookmarks of the future in the state; this sync's start is taken")
         return bookmark
 
     @classmethod

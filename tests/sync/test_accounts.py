@@ -484,9 +484,20 @@ def test_what_is_not_as_it_should_be_is_told_with_several_accounts_too(box, capl
     assert re.fullmatch(r"invoices \(covage\): \d+ PDFs with .*, which is not used \(3 accounts\)", line)
 
 
-def _run(config):
+def test_bookmarks_of_the_future_are_told_with_several_accounts_too(box, caplog):
+    config = {**box.accounts_config("ibana"), "stream_maps": {"invoices": None, "invoice_lines": None}}
+    state = sync(config, streams=[STREAM]).state
+    for name in NAMES[:2]:
+        marks(state)[name]["replication_key_value"] = "2099-01-01T00:00:00Z"
+    with caplog.at_level(logging.INFO), own_signals():
+        assert _run(config, state)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [f"{STREAM}: 2 bookmarks of the future in the state; this sync's start is taken (2 accounts)"]
+
+
+def _run(config, state=None):
     with contextlib.redirect_stdout(io.StringIO()):
-        return TapInvoices(config=deepcopy(config)).run()
+        return TapInvoices(config=deepcopy(config), state=state).run()
 
 
 def test_the_ledger_says_whose_counts_they_are(box, tmp_path):
