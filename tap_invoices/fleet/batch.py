@@ -6,10 +6,12 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.counts import Outcome
 from tap_invoices.fleet import accounts, log, pipe, states
@@ -18,6 +20,7 @@ from tap_invoices.streams.writer import READER_LEFT
 
 TAP = (sys.executable, "-m", "tap_invoices")
 _WHOLE = {Outcome.COMPLETE, Outcome.SHORT}
+_NO_STATE = "the target has told no state, so that the next run reads all again"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ def _run(job: Job, names: Sequence[str]) -> dict[str, Result]:
     known, faults = files.read(names)
     results = {account: Result(0, fault) for account, fault in faults.items()}
     if usable := [account for account in names if account not in faults]:
-        results |= _synced(job, usable, data, partial(_keep, files, known), states.joined(known.values()))
+        kept = _Kept(files, known, usable)
+        results |= kept.judged(_synced(job, usable, data, kept.take, states.joined(known.values())))
     return results
 
 
@@ -102,17 +106,36 @@ def _synced(
         return _results(accounts.streams(data), names, log.read(told), code)
 
 
-def _keep(files: States, known: dict[str, State], line: bytes) -> None:
-    """Write the files of those accounts of which the target has taken more."""
-    try:
-        state = json.loads(line)
-    except ValueError:
-        return
-    if not isinstance(state, dict) or "bookmarks" not in state:
-        return
-    new = {account: own for account, own in states.split(state).items() if known.get(account) != own}
-    files.write(new)
-    known |= new
+class _Kept:
+    """What the target has taken of some accounts.
+
+    Args:
+        files: Where their states are kept.
+        known: What these hold.
+        names: Which accounts; a state of others is not kept.
+    """
+
+    def __init__(self, files: States, known: Mapping[str, State], names: Sequence[str]) -> None:
+        self._files = files
+        self._known = {account: known.get(account) for account in names}
+        self._is_told = False
+
+    def take(self, line: bytes) -> None:
+        """Write the files of those accounts of which a line tells more; one that is no state tells nothing."""
+        try:
+            state = states.parsed(line, "a line of the target")
+        except ConfigValidationError:
+            return
+        self._is_told = self._is_told or "bookmarks" in state
+        own = {account: each for account, each in states.split(state).items() if account in self._known}
+        new = {account: each for account, each in own.items() if self._known[account] != each}
+        self._files.write(new)
+        self._known |= new
+
+    def judged(self, results: Mapping[str, Result]) -> dict[str, Result]:
+        """Return what came of each account: it is not whole if the target has told no state at all."""
+        reason = None if self._is_told else _NO_STATE
+        return {account: replace(result, reason=result.reason or reason) for account, result in results.items()}
 
 
 def _results(streams: Mapping[str, set[str]], names: Sequence[str], told: log.Log, code: int) -> dict[str, Result]:

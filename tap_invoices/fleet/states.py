@@ -109,7 +109,7 @@ class States:
         except Exception as error:
             raise _unusable(error) from error
         try:
-            state = read_state(files.to_object(data, "it"), _STREAMS, _UNIFIED)
+            state = parsed(data, "it")
         except ConfigValidationError as error:
             return f"its state file cannot be used, mend or remove it: {error.errors[0]}"
         if others := split(state).keys() - {account}:
@@ -122,6 +122,15 @@ class States:
 
 def _unusable(error: Exception) -> StateError:
     return StateError(f"states cannot be kept ({storage.reason(error)}): check --state-url")
+
+
+def parsed(data: bytes, name: str) -> State:
+    """Return the state in some JSON, which messages call by a name.
+
+    Raises:
+        ConfigValidationError: If there is none.
+    """
+    return read_state(files.to_object(data, name), _STREAMS, _UNIFIED)
 
 
 def dumped(state: State) -> bytes:

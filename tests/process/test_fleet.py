@@ -191,6 +191,28 @@ def test_a_target_that_reads_nothing_is_told(fleet):
     assert "the target ended with exit code 1: it said nothing" in fleet.told
 
 
+def test_a_target_that_tells_no_state_is_told(fleet):
+    silent = shlex.join([sys.executable, "-c", "import sys; print(len(sys.stdin.read()), 5, {}, sep='\\n')"])
+    assert fleet.run("--target", silent, names=NAMES[:2]) == 1
+    assert fleet.told.count("is not whole: the target has told no state, so that the next run reads all again") == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"bookmarks": null}',
+        '{"bookmarks": {"ibana_invoices": {"accounts": 5}}}',
+        '{"bookmarks": {"invoices": {"accounts": {"../../evil": {}, "ibana/other": {}}}}}',
+    ],
+)
+def test_a_line_of_the_target_that_is_no_state_of_these_accounts_is_passed_over(fleet, line):
+    loader = shlex.join([sys.executable, str(LOADER), str(fleet.folder)])
+    target = shlex.join(["/bin/sh", "-c", f"echo {shlex.quote(line)}; {loader}"])
+    assert fleet.run("--target", target, names=NAMES[:1]) == 0, fleet.told
+    assert fleet.is_whole(NAMES[0])
+    assert [path.name for path in fleet.folder.rglob("*.json")] == ["config.json", "acct-0.json"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_at_once(fleet, number):
     """Taps, and targets that never would, are killed and waited for; no batch begins any more."""
