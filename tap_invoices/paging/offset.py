@@ -115,12 +115,13 @@ class WindowPaginator(Paginator[Window]):
         return place.stepping_back > 0 and bool(page.keys) and page.keys[0] in self.seen
 
     def _nothing_follows(self, page: Page) -> bool:
-        """Tell whether the row that was last is the last again: alone, or where no total is told, with room for more.
+        """Tell whether the row that was last is the last again: alone, or with room for more where no more are told.
 
         Those before it on the page are there because rows have come in front of them.
         """
         place, count = self._place, len(page.keys)
-        has_room = page.total is None and count < self.current_value.size and count != place.cap
+        may_be_all = page.total is None or place.position >= page.total
+        has_room = may_be_all and count < self.current_value.size and count != place.cap
         return page.keys[-1:] == [place.last_key] and (has_room or count == 1)
 
     def _note_cap(self, page: Page) -> None:

@@ -391,6 +391,37 @@ def test_two_pages_in_turns_that_overlap_by_chance_end_soon(kind):
 
 
 @pytest.mark.parametrize("kind", COUNTED)
+@pytest.mark.parametrize("is_counted", [True, False])
+@given(count=st.integers(0, 70), page_size=st.integers(1, 30), is_naive=st.booleans())
+def test_a_next_page_that_is_promised_and_brings_nothing_is_the_end(kind, is_counted, count, page_size, is_naive):
+    """The server says that there is another page after each that is not empty, or after each full one."""
+    rows, requests = list(range(count)), itertools.count(1)
+
+    def answer(window):
+        assert next(requests) <= 3 * count + 2 * SOON
+        found = rows[window.start : window.start + window.size]
+        more = len(found) == window.size if is_naive else bool(found)
+        return page(found, count if is_counted else None, more if kind == "ibana" else "link" if more else "NULL")
+
+    assert read(paginator(kind, page_size), answer) == rows
+
+
+@given(count=st.integers(0, 40), page_size=st.integers(1, 12), cap=st.integers(1, 12))
+def test_numbered_pages_of_the_servers_own_size_end_nothing_early(count, page_size, cap):
+    """It counts its pages by the size that it allows, and its rows for nobody: all come, or the list has failed."""
+    rows = list(range(count))
+
+    def answer(window):
+        number, size = window.start // window.size, min(window.size, cap)
+        return page(rows[number * size : (number + 1) * size], None, (number + 1) * size < count)
+
+    try:
+        assert read(paginator("ibana", page_size), answer, most=500) == rows
+    except PagingError:
+        assert cap < max(page_size, 5), "larger pages than these are not asked for"
+
+
+@pytest.mark.parametrize("kind", COUNTED)
 def test_pages_far_beyond_the_total_are_refused(kind):
     """A server that makes up rows for ever, and says that there are 20."""
 

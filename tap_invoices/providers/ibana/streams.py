@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from tap_invoices import times
+from tap_invoices.errors import PagingError
 from tap_invoices.http.auth import BearerAuth
 from tap_invoices.paging.base import Page, ParsedPage
 from tap_invoices.paging.offset import PageNumberPaginator, Window
@@ -31,6 +32,17 @@ class Paginator(PageNumberPaginator):
     @override
     def ends(self, page: Page, position: int, *, brought_rows: bool) -> bool:
         return not page.next or not page.rows
+
+    @override
+    def _go_on(self, page: Page, *, brought_rows: bool) -> None:
+        """Ask for the next row alone where a page brings nothing new, but promises another."""
+        super()._go_on(page, brought_rows=brought_rows)
+        if self.finished or brought_rows:
+            return
+        if self._is_checked:
+            msg = f"pages repeat, and promise more: row {self.position} is the one before it again"
+            raise PagingError(msg)
+        self.current_value = Window(self.position, 1)
 
 
 class Invoices(PagedListStream):
