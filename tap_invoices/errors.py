@@ -69,6 +69,10 @@ class Cause(Enum):
         "{title} refuses tokens that it has just given: somebody else signs in with the same credentials",
         "give the tap credentials of its own in {credentials}, for each sign-in ends the token before",
     )
+    TOKENS_END = (
+        "{title} refuses a token that it has just given, though earlier ones were good",
+        "try again later, or lower `max_connections`",
+    )
     # An answer to a sign-in
     SIGN_IN_MAY_PASS = "{status}", "try again later"
     NO_SIGN_IN = "{title} has no sign-in at this address ({status})", "check the URLs in `{name}`"
@@ -195,7 +199,7 @@ class BodyError(RetriableAPIError):
 
 
 class ContestedError(RetriableAPIError):
-    """Somebody else signs in with the same credentials, which ends this sync's tokens."""
+    """Tokens end as soon as they are given, as where somebody else signs in with the same credentials."""
 
     usual_cause = Cause.CONTESTED
 

@@ -30,6 +30,11 @@ class Auth(AuthBase):
         """Take note that the provider has answered a request."""
 
     @property
+    def has_worked(self) -> bool:
+        """Whether the credentials were good for a token that was taken."""
+        return False
+
+    @property
     def is_contested(self) -> bool:
         """Whether somebody else signs in with the same credentials, as far as can be told."""
         return False
@@ -98,6 +103,11 @@ class TokenAuth(Auth):
     @override
     def accept(self) -> None:
         self._has_worked = True
+
+    @property
+    @override
+    def has_worked(self) -> bool:
+        return self._has_worked
 
     @property
     @override

@@ -198,6 +198,8 @@ class Client:
                 return ask(signed)
             except SignedOutError:
                 self._renew(signed, counts)
+                if self.auth.has_worked and not self._is_good_elsewhere(signed, counts):
+                    raise ContestedError(self.portal.tell(Cause.TOKENS_END), cause=Cause.TOKENS_END) from None
                 raise
 
     def _renew(self, signed: PreparedRequest, counts: Counts) -> bool:

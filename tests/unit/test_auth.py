@@ -148,6 +148,34 @@ def test_another_program_that_never_stops_is_told_after_the_time_for_retries(box
     assert not run.client("exsited").down
 
 
+def end_tokens(box, answers):
+    """Covage refuses the token of each of these requests for the list."""
+    asked = count()
+
+    def end(request):
+        if request.path.endswith("/invoice/") and next(asked) in answers:
+            box.expire_tokens("covage")
+
+    box.on_request(end)
+    config = settings(box, "covage", max_connections=1)
+    config["covage"]["page_size"] = 10
+    return config
+
+
+def test_a_second_token_that_ends_early_costs_a_pause_and_no_stream(box, clock, caplog):
+    run = sync(end_tokens(box, {1, 2}), streams=["covage_invoices"])
+    assert not run.failures
+    assert len(run.keys("covage_invoices")) == 25
+    assert len(clock.slept) == 1
+    assert caplog.text.count("refuses a token that it has just given") == 1
+
+
+def test_tokens_that_end_for_ever_are_told_after_the_time_for_retries(box, clock):
+    run = sync(end_tokens(box, range(1, 10**6)), streams=["covage_invoices"])
+    assert 595 < sum(clock.slept) < 601
+    assert "refuses a token that it has just given" in run.failures["covage_invoices"]
+
+
 def test_a_token_that_never_worked_is_not_told_as_ended_by_somebody(box, clock):
     run = sync(sign_in_beside(box, range(10**6)), streams=["exsited_invoices"])
     assert clock.slept == []
