@@ -28,6 +28,7 @@ def shown(board: Board) -> AbstractContextManager[object]:
 def _is_wanted() -> bool:
     return (
         sys.stderr.isatty()
+        and sys.stdout is not None
         and not sys.stdout.isatty()
         and os.environ.get("TERM", "dumb") != "dumb"
         and find_spec("rich") is not None

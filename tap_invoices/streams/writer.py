@@ -90,6 +90,9 @@ class LastStateWriter(StateWriter):
 
 def _write(data: bytes) -> None:
     stdout: Any = sys.stdout
+    if stdout is None:  # so Python has it where none was given
+        logging.getLogger("tap-invoices").error("stdout cannot be written: it is closed")
+        sys.exit(1)
     binary: IO[bytes] | None = getattr(stdout, "buffer", None)
     try:
         if binary is None:  # a text stream that stands in for stdout

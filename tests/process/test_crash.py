@@ -423,6 +423,15 @@ def test_a_full_disk_ends_it_at_once(box, tmp_path):
     assert b"matas_invoices" not in log
 
 
+def test_a_stdout_that_is_closed_is_told(box, tmp_path):
+    arguments = command(tmp_path, settings(box, "ibana"), streams=["ibana_invoices"])
+    shell = ["/bin/sh", "-c", '"$@" >&-', "sh", *arguments]
+    done = subprocess.run(shell, env=environment(), stderr=subprocess.PIPE, check=False)  # noqa: S603  (of our own making)
+    assert done.returncode == 1
+    assert done.stderr.count(b"stdout cannot be written: it is closed") == 1
+    assert b"nexpected" not in done.stderr
+
+
 class Watched(dict):
     """A state that remembers what it was after each change."""
 
