@@ -241,6 +241,7 @@ MUTANTS = (
     Mutant("escapes hide a time", "records/verbatim.py", '(b"\\\\" in body and _ESCAPED.search(body))', "False", VERBATIM),
     Mutant("a year is a time of 1970", "times.py", "_LEAST_SECONDS, _MOST_SECONDS = 100_000_000,", "_LEAST_SECONDS, _MOST_SECONDS = 1,", "tests/unit/test_record.py"),
     Mutant("the clock of the last answer counts", "http/client.py", "if self._started_at is None:", "if True:", FOLLOWING),
+    Mutant("what a PDF said is overwritten where it goes", "streams/unified_documents.py", "[] if self._read_before.may_hold(due) else ", "", "tests/sync/test_unified_streams.py"),
     Mutant("days begin in UTC everywhere", "streams/api.py", 'ZoneInfo(self.settings.get("time_zone") or "UTC")', 'ZoneInfo("UTC")', "tests/providers/test_matas.py"),
     Mutant("amounts in maps are written as Python does", "records/decimals.py", 'f"{number:f}" if is_short else str(number)', "str(number)", "tests/unit/test_record.py"),
     Mutant("links are followed", "providers/covage/streams.py", 'return parse_qs(urlsplit(next_page).query)["cursor"][0]',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from tap_invoices.streams.documents import DOCUMENT, DocumentStream
+from tap_invoices.streams.read_before import ReadBefore
 from tap_invoices.streams.services import Batch
 from tap_invoices.streams.stores import NoStore, Store
 from tap_invoices.streams.unified import Unified
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tap_invoices.streams.pending import Pending
     from tap_invoices.streams.services import Row, Services
 
+_READ = "read"
+"""In the state: documents that earlier syncs have read."""
 _SHA256 = "SHA-256 of the document"
 """Beside a provider's fields on the way, as what the XML says is."""
 
@@ -37,6 +40,21 @@ class FromDocuments(Unified, DocumentStream, ABC):
         super().__init__(tap, services, parent)
         self._gone: list[tuple[str, Batch]] = []
         """Items that seem gone, of which a row goes out once that is believed."""
+
+    @override
+    def prepare(self) -> None:
+        self._read_before = ReadBefore(self.stream_state.get(_READ))  # whatever shaped those rows
+        super().prepare()
+
+    @classmethod
+    @override
+    def understands(cls, bookmark: Mapping[str, Any]) -> bool:
+        return super().understands(bookmark) and ReadBefore.understands(bookmark.get(_READ))
+
+    @override
+    def beside_bookmark(self, value: str) -> Mapping[str, Any]:
+        since = self.starting_value(value) or value
+        return {**super().beside_bookmark(value), _READ: self._read_before.kept(since, self.bookmark.failed)}
 
     @classmethod
     @override
@@ -70,13 +88,15 @@ class FromDocuments(Unified, DocumentStream, ABC):
         document, sha256 = row.pop(DOCUMENT), row.pop(_SHA256)
         if document is None:
             return super().context_of(row)
+        self._read_before.add(str(row[self.parent_key]), self.changed(row))
         return replace(super().context_of(row), document=document, document_sha256=sha256)
 
     # Gone
 
     @override
     def rows_of_gone(self, due: Pending) -> list[Row]:
-        return [self._row_of(due)]
+        """Return a row without what the document says, unless that may be known from before."""
+        return [] if self._read_before.may_hold(due) else [self._row_of(due)]
 
     @override
     def take(self, due: Pending, result: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:

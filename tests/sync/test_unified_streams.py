@@ -385,6 +385,51 @@ def test_a_pdf_that_is_gone_is_a_row_once_that_is_believed(box, sync, gone):
     assert set(keys[:gone]) <= {row["id"] for row in again.records["invoices"]}
 
 
+def lose_pdf(box, key):
+    path = CHILDREN["covage_invoice_documents"].replace("[^/]+", re.escape(key))
+    box.faults.add(path=path, times=None, action={"status": 404})
+
+
+@pytest.mark.parametrize("is_reshaped", [False, True])
+def test_what_a_pdf_said_is_not_overwritten_where_it_goes(box, sync, is_reshaped):
+    """Whether the next sync asks for the last weeks or, with another mapping, for all; what is new has its row."""
+    book = box.book("covage")
+    keys = list(book.invoices)
+    for key in keys:
+        book.pdfs[key] = einvoice_pdf(EInvoice(key, date(2026, 1, 2)))
+    config = with_xml(box, "covage")
+    first = sync(config, select=UNIFIED)
+    assert len(rows(first, "invoices")) == len(keys)
+    state = sync(config, first.state, select=UNIFIED).state  # which reads but the last of them
+    latest = book.invoices[keys[-1]]["accounting_date"]
+    new = [book.add(accounting_date=latest) for _ in range(2)]
+    for key in (keys[0], keys[-1], *new):
+        lose_pdf(box, key)
+    state["bookmarks"]["invoices"]["accounts"]["covage/default"]["shape"]["model"] -= is_reshaped
+    again = sync(config, state, select=UNIFIED)
+    assert again.failures == {}
+    found = {key[2]: row for key, row in rows(again, "invoices").items()}
+    assert not {keys[0], keys[-1]} & set(found)
+    assert [found[key]["amounts_source"] for key in new] == [None, None]
+    assert (keys[1] in found) == is_reshaped
+    third = sync(config, again.state, select=UNIFIED)
+    assert keys[-1] not in {row["id"] for row in third.records["invoices"]}
+
+
+def test_a_pdf_that_failed_and_then_is_gone_is_a_row_however_old(box, sync):
+    book = box.book("covage")
+    key = next(iter(book.invoices))
+    config = {**with_xml(box, "covage"), "max_retry_seconds": 0}
+    path = CHILDREN["covage_invoice_documents"].replace("[^/]+", re.escape(key))
+    box.faults.add(path=path, times=None, action={"status": 500})
+    done = sync(config, select=["invoices"])
+    assert key not in {row["id"] for row in done.records["invoices"]}
+    box.faults.clear()
+    lose_pdf(box, key)
+    again = sync(config, done.state, select=["invoices"])
+    assert key in {row["id"] for row in again.records["invoices"]}
+
+
 def test_switched_off_again_the_rows_lose_what_the_xml_said(box, sync):
     done = sync(with_xml(box, "covage"), select=["invoices"])
     assert any(row["gross_amount"] for row in done.records["invoices"])
