@@ -217,6 +217,7 @@ MUTANTS = (
     Mutant("what accounts have in common is told of the last alone", "sync/report.py", "(rows + count, accounts + 1)", "(count, 1)", SIDE_BY_SIDE),
     Mutant("bookmarks go before their lines", "sync/output.py", "write_lines(lines)", "write_lines(lines[:-1])", SIDE_BY_SIDE),
     Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", SIDE_BY_SIDE),
+    Mutant("one account that hangs speaks for all", "http/hosts.py", "known.in_vain >= _TRIES and ", "", SIDE_BY_SIDE),
     Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", SIDE_BY_SIDE),
     Mutant("a write that was cut short is not gone on with", "streams/writer.py", "rest = rest[binary.write(rest) :]", "rest = binary.write(rest) and None", CRASH),
     Mutant("any number of 404 is believed", "streams/failures.py", "return row if len(row) >= ALIKE else []", "return []", FOLLOWING),

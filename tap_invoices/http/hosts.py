@@ -13,8 +13,11 @@ from tap_invoices.errors import ProviderDownError
 _ENOUGH = 3
 """So many accounts in a row that used up their time at a host which answered nobody meanwhile make it doubtful."""
 
+_TRIES = 5
+"""So many accounts in a row that asked a doubtful host once, in vain, speak for the others; each may hang by itself."""
+
 _VALID = 30.0
-"""Seconds for which the outcome of a try at a doubtful host holds for all."""
+"""Seconds for which they do."""
 
 
 class Hosts:
@@ -29,18 +32,19 @@ class Hosts:
         """Enter to ask a host; gives whether to be patient. One account at a time asks a doubtful host, and once.
 
         Raises:
-            ProviderDownError: If that was done a moment ago, in vain.
+            ProviderDownError: If several did so a moment ago, in vain.
         """
         with self._lock:
             known = self._hosts.setdefault(host, _Host())
         if known.is_doubtful():
             with known.turn:
                 if known.is_doubtful():
-                    if time.monotonic() < known.failed_at + _VALID:
+                    if known.in_vain >= _TRIES and time.monotonic() < known.failed_at + _VALID:
                         raise ProviderDownError(known.why)
                     try:
                         yield False
                     except ProviderDownError:
+                        known.in_vain += 1
                         known.failed_at = time.monotonic()
                         raise
                     return
@@ -49,7 +53,7 @@ class Hosts:
     def answered(self, host: str) -> None:
         """Take note that a host has answered."""
         if known := self._hosts.get(host):
-            known.failures, known.answered_at = 0, time.monotonic()
+            known.failures, known.in_vain, known.answered_at = 0, 0, time.monotonic()
 
     def lost(self, host: str, why: str, since: float) -> None:
         """Take note that an account used up its time at a host, which it began to ask at a time."""
@@ -63,7 +67,7 @@ class Hosts:
 
 class _Host:
     def __init__(self) -> None:
-        self.failures = 0
+        self.failures = self.in_vain = 0
         self.answered_at = self.failed_at = -math.inf
         self.why = ""
         self.turn = threading.Lock()
