@@ -11,6 +11,8 @@ def main() -> None:
     """Run the tap; whatever goes wrong is one clear line and an exit code."""
     signals.end_at_once()  # before the imports, which take most of a second
     import gc  # noqa: PLC0415
+
+    gc.disable()  # while modules are made, of which nothing goes away: a quarter of their time is saved
     import logging  # noqa: PLC0415
 
     from singer_sdk.exceptions import ConfigValidationError, SingerSDKError  # noqa: PLC0415
@@ -20,6 +22,7 @@ def main() -> None:
 
     gc.freeze()  # nothing that was imported goes away, and pages hold no cycles: a twelfth of the time is saved
     gc.set_threshold(100_000, 20, 100)
+    gc.enable()
     logger = logging.getLogger(TapInvoices.name)
     try:
         TapInvoices.cli()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, cast
 
 from tap_invoices import times
 from tap_invoices.records import replication
@@ -118,8 +118,8 @@ class Bookmark:
         """Take note of a batch's rows, which have been emitted; a null moves nothing."""
         if self._key is None or not rows:
             return
-        if isinstance(rows[0], VerbatimRow):  # as all are then, and times compare faster than they are written
-            rows = [max(rows, key=_changed)]
+        if isinstance(rows[0], VerbatimRow):  # as all are then
+            rows = [cast("VerbatimRow", max(rows, key=_changed)).record()]
         self._largest = max(self._largest or "", *(self.value_of(row) or "" for row in rows)) or None
 
     def settle(self, failed: Mapping[str, str | None], settled: Iterable[str]) -> None:

@@ -20,7 +20,6 @@ from typing_extensions import override
 from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decimals import with_text
-from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.schemas import SOURCE_ACCOUNT
@@ -137,7 +136,7 @@ class Unified(InvoiceStream, ABC):
 
     def record_of(self, row: Any) -> Record:
         """Return a row of the source as the mapping takes it."""
-        return decode(row.line)["record"] if isinstance(row, VerbatimRow) else self.conformer(row)
+        return row.record() if isinstance(row, VerbatimRow) else self.conformer(row)
 
     @override
     def post_process(self, row: Any, context: Context | None = None) -> Any:

@@ -14,7 +14,9 @@ from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decode import decode
 from tap_invoices.records.verbatim import VerbatimDecoder, VerbatimRow, check_of
 from tap_invoices.sandbox import Sandbox
+from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.schemas import SCHEMAS_DIR
+from tap_invoices.times import bookmark as bookmark_of
 from tap_invoices.times import parse
 from tests.conftest import NOW
 
@@ -23,7 +25,7 @@ ROW = {"id": "a", "updatedAt": "2025-01-31T12:00:00Z"}
 
 
 def decoder():
-    return VerbatimDecoder(check_of(SCHEMA), "data", "id", "updatedAt", around=lambda: (b"", b"}"))
+    return VerbatimDecoder(check_of(SCHEMA), "data", "id", "updatedAt", around=lambda: (b'{"record":', b"}}"))
 
 
 def page(*rows):
@@ -37,7 +39,7 @@ def is_verbatim(body):
 def fast(body):
     """Return the page's records by the fast road; None where it does not apply."""
     value = decoder().decode(body)
-    return value and [json.loads(row.line, parse_float=Decimal) for row in value["data"]]
+    return value and [row.record() for row in value["data"]]
 
 
 def general(body):
@@ -51,7 +53,7 @@ def test_a_row_that_fits_goes_out_as_it_came():
     body = body.replace(b',"new":1', b"")
     row = decoder().decode(body)["data"][0]
     assert row.line == (
-        b'{"id":"a","updatedAt":"2025-01-31T12:00:00.500Z","totalAmount":110.00,"additional_properties":null}'
+        b'{"record":{"id":"a","updatedAt":"2025-01-31T12:00:00.500Z","totalAmount":110.00,"additional_properties":null}}'
     )
     assert row.key == "a"
     assert isinstance(row, VerbatimRow)
@@ -124,8 +126,17 @@ def test_a_time_reads_the_same_on_both_roads_and_in_the_bookmark(time, escaped):
     [shown] = [row["updatedAt"] for row in general(body)]
     if (page_of_lines := decoder().decode(body)) is not None:
         [row] = page_of_lines["data"]
-        assert json.loads(row.line)["updatedAt"] == shown
-        assert row.changed == parse(shown)
+        assert row.record()["updatedAt"] == shown
+        bookmark = Bookmark(
+            key="updatedAt",
+            properties=SCHEMA["properties"],
+            state={},
+            began=lambda: NOW,
+            beside=lambda _: {},
+            incremental=True,
+        )
+        bookmark.see([row])
+        assert bookmark._largest == bookmark_of(parse(shown))
 
 
 def test_bytes_that_are_no_text_take_the_general_road_wherever_they_stand():
