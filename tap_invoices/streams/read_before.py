@@ -23,11 +23,9 @@ class ReadBefore:
     def __init__(self, given: Mapping[str, Any] | None) -> None:
         self._since: str | None = given["since"] if given else None
         """What is older may have been read, whether it is remembered or not."""
-        self._by_value: dict[str, list[str]] = {
-            value: list(items) for value, items in (given or {"items": {}})["items"].items()
-        }
-        self._known = {item for items in self._by_value.values() for item in items}
-        self._given = frozenset(self._known)
+        by_value: Mapping[str, list[str]] = given["items"] if given else {}
+        self._values = {item: value or None for value, items in by_value.items() for item in items}
+        self._given = frozenset(self._values)
 
     @staticmethod
     def understands(given: Any) -> bool:
@@ -49,15 +47,17 @@ class ReadBefore:
 
     def add(self, item: str, value: str | None) -> None:
         """Take note of a document whose row has been emitted."""
-        if item not in self._known:
-            self._known.add(item)
-            self._by_value.setdefault(value or _UNDATED, []).append(item)
+        self._values[item] = value
 
     def kept(self, since: str, failed: Container[str]) -> dict[str, Any]:
-        """Return what the next sync must know, which reads from a value on, and what could not be had before."""
-        items = {
-            value: kept
-            for value, found in self._by_value.items()
-            if (kept := found if value >= since or value == _UNDATED else [item for item in found if item in failed])
+        """Return what the next sync must know, which reads from a value on, and what could not be had before.
+
+        The rest is forgotten.
+        """
+        self._values = {
+            item: value for item, value in self._values.items() if value is None or value >= since or item in failed
         }
-        return {"since": since, "items": items}
+        by_value: dict[str, list[str]] = {}
+        for item, value in self._values.items():
+            by_value.setdefault(value or _UNDATED, []).append(item)
+        return {"since": since, "items": by_value}

@@ -351,13 +351,18 @@ def test_what_the_xml_says_is_in_the_rows(box, sync):
     assert {row["invoice_id"] for row in done.records["invoice_lines"]} == {keys[0]}
 
 
+def refuse_pdf(box, key, status):
+    path = CHILDREN["covage_invoice_documents"].replace("[^/]+", re.escape(key))
+    box.faults.add(path=path, times=None, action={"status": status})
+
+
 def test_a_pdf_that_cannot_be_had_is_no_row_and_due_again(box, sync):
     book = box.book("covage")
     key = next(iter(book.invoices))  # long before every lookback
     book.pdfs[key] = einvoice_pdf(EInvoice(key, date(2026, 1, 2)))
     config = with_xml(box, "covage")
     config["max_retry_seconds"] = 0
-    box.faults.add(path=CHILDREN["covage_invoice_documents"].replace("[^/]+", re.escape(key)), action={"status": 500})
+    refuse_pdf(box, key, 500)
     done = sync(config, select=UNIFIED)
     assert set(done.failures) == {"invoices (covage)", "invoice_lines (covage)"}
     assert key not in {row["id"] for row in done.records["invoices"]}
@@ -385,11 +390,6 @@ def test_a_pdf_that_is_gone_is_a_row_once_that_is_believed(box, sync, gone):
     assert set(keys[:gone]) <= {row["id"] for row in again.records["invoices"]}
 
 
-def lose_pdf(box, key):
-    path = CHILDREN["covage_invoice_documents"].replace("[^/]+", re.escape(key))
-    box.faults.add(path=path, times=None, action={"status": 404})
-
-
 @pytest.mark.parametrize("is_reshaped", [False, True])
 def test_what_a_pdf_said_is_not_overwritten_where_it_goes(box, sync, is_reshaped):
     """Whether the next sync asks for the last weeks or, with another mapping, for all; what is new has its row."""
@@ -404,7 +404,7 @@ def test_what_a_pdf_said_is_not_overwritten_where_it_goes(box, sync, is_reshaped
     latest = book.invoices[keys[-1]]["accounting_date"]
     new = [book.add(accounting_date=latest) for _ in range(2)]
     for key in (keys[0], keys[-1], *new):
-        lose_pdf(box, key)
+        refuse_pdf(box, key, 404)
     state["bookmarks"]["invoices"]["accounts"]["covage/default"]["shape"]["model"] -= is_reshaped
     again = sync(config, state, select=UNIFIED)
     assert again.failures == {}
@@ -420,12 +420,11 @@ def test_a_pdf_that_failed_and_then_is_gone_is_a_row_however_old(box, sync):
     book = box.book("covage")
     key = next(iter(book.invoices))
     config = {**with_xml(box, "covage"), "max_retry_seconds": 0}
-    path = CHILDREN["covage_invoice_documents"].replace("[^/]+", re.escape(key))
-    box.faults.add(path=path, times=None, action={"status": 500})
+    refuse_pdf(box, key, 500)
     done = sync(config, select=["invoices"])
     assert key not in {row["id"] for row in done.records["invoices"]}
     box.faults.clear()
-    lose_pdf(box, key)
+    refuse_pdf(box, key, 404)
     again = sync(config, done.state, select=["invoices"])
     assert key in {row["id"] for row in again.records["invoices"]}
 

@@ -17,6 +17,8 @@ def test_what_the_next_sync_reads_again_is_remembered_and_what_failed():
         before.add(item, day and f"2026-01-0{day}")
     kept = before.kept("2026-01-02", {"d"})
     assert kept == {"since": "2026-01-02", "items": {"2026-01-01": ["d"], "2026-01-02": ["b"], "": ["c"]}}
+    before.add("f", "2026-01-02")
+    assert kept["items"]["2026-01-02"] == ["b"], "a state that is told says nothing of what came after"
     later = ReadBefore(json.loads(json.dumps(kept)))
     assert [item for item in "abcde" if later.may_hold(Pending(item, "2026-01-02"))] == ["b", "c", "d"]
     assert later.may_hold(Pending("e", "2026-01-01"))
