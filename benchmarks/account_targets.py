@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from benchmarks.target import BY_KEY, Target, most_memory
+from benchmarks.target import BY_KEY, Target, cpu_of_each, most_memory
 
 if TYPE_CHECKING:
     from benchmarks.figures import Figures
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def _milliseconds(figures: Figures, key: str) -> float | None:
     """Return the CPU time that each account takes, start-up aside."""
-    cpu = figures.work(BY_KEY[key], "tap", "cpu")
-    return None if cpu is None else 1000 * cpu / figures.count(key)
+    seconds = cpu_of_each(figures, key)
+    return None if seconds is None else 1000 * seconds
 
 
 def _milliseconds_in_batches(figures: Figures, key: str) -> float | None:

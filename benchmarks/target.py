@@ -40,3 +40,9 @@ class Target:
 def most_memory(key: str, contender: str = "tap") -> Callable[[Figures], float | None]:
     """Return the megabytes that a contender has had at once."""
     return lambda figures: figures.median(key, contender, "peak") / 1e6 if figures.has(key, contender) else None
+
+
+def cpu_of_each(figures: Figures, key: str) -> float | None:
+    """Return the CPU seconds that each account or invoice of a workload takes, start-up aside."""
+    cpu = figures.work(BY_KEY[key], "tap", "cpu")
+    return None if cpu is None else cpu / figures.count(key)

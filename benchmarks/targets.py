@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from benchmarks.account_targets import ACCOUNT_TARGETS
-from benchmarks.target import BY_KEY, Target, most_memory
+from benchmarks.target import BY_KEY, Target, cpu_of_each, most_memory
 from benchmarks.workloads import EARLIER, PEERS, PEERS_AT_16, PROVIDERS
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def _cost_of_xml(figures: Figures) -> float | None:
 
 def _microseconds(figures: Figures) -> float | None:
     """Return the CPU time of an invoice, in its provider's stream and in those of all providers, start-up aside."""
-    cpu = figures.work(BY_KEY["W8i"], "tap", "cpu")
-    return None if cpu is None else 1e6 * cpu / figures.count("W8i")
+    seconds = cpu_of_each(figures, "W8i")
+    return None if seconds is None else 1e6 * seconds
 
 
 def _beside_earlier(key: str, name: str = "cpu", what: str = "CPU time") -> Target:
