@@ -22,17 +22,15 @@ _EARLIEST_RENEWAL = 30.0
 class Auth(AuthBase):
     """Signs requests; a plain one has nothing to renew."""
 
+    has_worked = False
+    """Whether a token was taken, so that the credentials are good."""
+
     def renew(self, request: PreparedRequest) -> bool:  # noqa: ARG002
         """Forget the token that a refused request carried; tell whether asking again makes sense."""
         return False
 
     def accept(self) -> None:
         """Take note that the provider has answered a request."""
-
-    @property
-    def has_worked(self) -> bool:
-        """Whether the credentials were good for a token that was taken."""
-        return False
 
     @property
     def is_contested(self) -> bool:
@@ -81,7 +79,6 @@ class TokenAuth(Auth):
         self._sign_in = sign_in
         self._clock = clock
         self._alone = alone
-        self._has_worked = False
         self._refused = 0
         self._lock = threading.Lock()
         self._token: str | None = None
@@ -102,18 +99,13 @@ class TokenAuth(Auth):
 
     @override
     def accept(self) -> None:
-        self._has_worked = True
-
-    @property
-    @override
-    def has_worked(self) -> bool:
-        return self._has_worked
+        self.has_worked = True
 
     @property
     @override
     def is_contested(self) -> bool:
         """One token may end early; a second one, with credentials that are good, has been ended by somebody."""
-        return self._alone and self._has_worked and self._refused > 1
+        return self._alone and self.has_worked and self._refused > 1
 
     def _current(self) -> str:
         with self._lock:

@@ -118,22 +118,22 @@ def test_short_tokens_are_renewed_on_the_way(box, provider):
     assert {request.status for request in box.requests} == {200}
 
 
-def sign_in_beside(box, answers):
-    """Another program signs in before each of these requests to Exsited's list, which ends the tap's token."""
+def end_tokens(box, provider, answers):
+    """The token ends before each of these requests for the provider's list, as where another program signs in."""
     asked = count()
 
-    def elsewhere(request):
-        if request.path.endswith("/invoices") and next(asked) in answers:
-            box.expire_tokens("exsited")
+    def end(request):
+        if request.path.endswith(("/invoices", "/invoice/")) and next(asked) in answers:
+            box.expire_tokens(provider)
 
-    box.on_request(elsewhere)
-    config = settings(box, "exsited", max_connections=1)
-    config["exsited"]["page_size"] = 10
+    box.on_request(end)
+    config = settings(box, provider, max_connections=1)
+    config[provider]["page_size"] = 10
     return config
 
 
 def test_a_second_token_that_is_ended_is_told_and_asked_for_again_with_pauses(box, clock, caplog):
-    run = sync(sign_in_beside(box, range(1, 5)), streams=["exsited_invoices"])
+    run = sync(end_tokens(box, "exsited", range(1, 5)), streams=["exsited_invoices"])
     assert not run.failures
     assert len(run.keys("exsited_invoices")) == 25
     assert len(clock.slept) == 2, "the first refusal costs no pause: tokens may end early"
@@ -141,29 +141,15 @@ def test_a_second_token_that_is_ended_is_told_and_asked_for_again_with_pauses(bo
 
 
 def test_another_program_that_never_stops_is_told_after_the_time_for_retries(box, clock):
-    run = sync(sign_in_beside(box, range(1, 10**6)), streams=["exsited_invoices"])
+    run = sync(end_tokens(box, "exsited", range(1, 10**6)), streams=["exsited_invoices"])
     assert 595 < sum(clock.slept) < 601
     assert "somebody else signs in with the same credentials" in run.failures["exsited_invoices"]
     assert "does not accept" not in run.failures["exsited_invoices"]
     assert not run.client("exsited").down
 
 
-def end_tokens(box, answers):
-    """Covage refuses the token of each of these requests for the list."""
-    asked = count()
-
-    def end(request):
-        if request.path.endswith("/invoice/") and next(asked) in answers:
-            box.expire_tokens("covage")
-
-    box.on_request(end)
-    config = settings(box, "covage", max_connections=1)
-    config["covage"]["page_size"] = 10
-    return config
-
-
 def test_a_second_token_that_ends_early_costs_a_pause_and_no_stream(box, clock, caplog):
-    run = sync(end_tokens(box, {1, 2}), streams=["covage_invoices"])
+    run = sync(end_tokens(box, "covage", {1, 2}), streams=["covage_invoices"])
     assert not run.failures
     assert len(run.keys("covage_invoices")) == 25
     assert len(clock.slept) == 1
@@ -171,12 +157,12 @@ def test_a_second_token_that_ends_early_costs_a_pause_and_no_stream(box, clock, 
 
 
 def test_tokens_that_end_for_ever_are_told_after_the_time_for_retries(box, clock):
-    run = sync(end_tokens(box, range(1, 10**6)), streams=["covage_invoices"])
+    run = sync(end_tokens(box, "covage", range(1, 10**6)), streams=["covage_invoices"])
     assert 595 < sum(clock.slept) < 601
     assert "refuses a token that it has just given" in run.failures["covage_invoices"]
 
 
 def test_a_token_that_never_worked_is_not_told_as_ended_by_somebody(box, clock):
-    run = sync(sign_in_beside(box, range(10**6)), streams=["exsited_invoices"])
+    run = sync(end_tokens(box, "exsited", range(10**6)), streams=["exsited_invoices"])
     assert clock.slept == []
     assert "does not accept the credentials" in run.failures["exsited_invoices"]
