@@ -26,14 +26,30 @@ class Hosts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
+        self._thread = threading.local()
 
     @contextmanager
     def trial(self, host: str) -> Iterator[bool]:
         """Enter to ask a host; gives whether to be patient. One account at a time asks a doubtful host, and once.
 
+        A sign-in on the way is part of the trial: to wait for a turn of its own would be to wait for itself.
+
         Raises:
             ProviderDownError: If several did so a moment ago, in vain.
         """
+        trials: dict[str, bool] = self._thread.__dict__
+        if host in trials:
+            yield trials[host]
+            return
+        with self._turn(host) as is_patient:
+            trials[host] = is_patient
+            try:
+                yield is_patient
+            finally:
+                del trials[host]
+
+    @contextmanager
+    def _turn(self, host: str) -> Iterator[bool]:
         with self._lock:
             known = self._hosts.setdefault(host, _Host())
         if known.is_doubtful():

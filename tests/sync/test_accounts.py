@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import threading
 import time
 from copy import deepcopy
 from random import Random
@@ -15,6 +16,7 @@ import pytest
 from simpleeval import SimpleEval
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.http.hosts import Hosts
 from tap_invoices.records.verbatim import check_of
 from tap_invoices.sandbox import Sandbox
 from tap_invoices.streams import maps, schemas
@@ -403,6 +405,23 @@ def test_accounts_that_are_down_say_nothing_of_a_host_that_answers_others():
             box.faults.add(provider="ibana", account=name, action={"delay": seconds})
         run = sync({**box.accounts_config("ibana"), "max_retry_seconds": 1, "accounts_at_once": 4})
     assert sorted(run.tap.report.failures) == [f"ibana/{name}" for name in down]
+
+
+def test_a_sign_in_at_a_doubtful_host_does_not_wait_for_itself():
+    """Exsited's sign-in is at the host of its lists, and an account holds the turn there while it signs in."""
+    hosts = Hosts()
+    for _ in range(3):
+        hosts.lost("host", "down", time.monotonic())
+    entered = []
+
+    def sign_in_on_the_way():
+        with hosts.trial("host") as outer, hosts.trial("host") as inner:
+            entered.append((outer, inner))
+
+    thread = threading.Thread(target=sign_in_on_the_way, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert entered == [(False, False)]
 
 
 def test_a_host_that_comes_back_is_asked_again(monkeypatch):
