@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from tap_invoices.einvoice.xml import MOST_BYTES, XmlError
@@ -23,6 +26,17 @@ _LIMITS: dict[str, Any] = {
     "stream_decoding_work_maximum_length": _MOST_WORK,
 }
 _NAMES = ("/UF", "/F")
+
+
+def import_early() -> None:
+    """Begin to import pypdf, which takes as long as a request or two; if it fails, the first PDF tells."""
+    if "pypdf" not in sys.modules:
+        threading.Thread(target=_import, name="import-pypdf", daemon=True).start()
+
+
+def _import() -> None:
+    with suppress(Exception):
+        import pypdf  # noqa: F401, PLC0415
 
 
 def attachments(file: IO[bytes]) -> list[bytes | Exception]:

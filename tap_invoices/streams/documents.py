@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.counts import MEBIBYTE
+from tap_invoices.einvoice import pdf
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.streams.details import SingleStream
 from tap_invoices.streams.embedded import EmbeddedXml, described
@@ -64,6 +65,12 @@ class DocumentStream(SingleStream, ABC):
     def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services, parent)
         self.xml = EmbeddedXml()
+
+    @override
+    def prepare(self) -> None:
+        super().prepare()
+        if self._reads_xml:
+            pdf.import_early()
 
     @property
     @override

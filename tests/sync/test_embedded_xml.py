@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -122,22 +123,28 @@ finally:
 """
 
 
-@pytest.mark.parametrize("read_xml", [False, True])
-@pytest.mark.parametrize("is_there", [True, False])
-def test_pypdf_is_imported_only_with_the_setting(box, tmp_path, make_catalog, read_xml, is_there):
-    config = inline(box, "covage", read_xml=read_xml)
-    catalog = make_catalog(config, [COVAGE])
-    files = {name: tmp_path / f"{name}.json" for name in ("config", "catalog")}
-    for name, value in (("config", config), ("catalog", catalog)):
+def _run(code, config, make_catalog, folder):
+    """Run the tap by some Python code, which finds modules in the folder before all others."""
+    files = {name: folder / f"{name}.json" for name in ("config", "catalog")}
+    for name, value in (("config", config), ("catalog", make_catalog(config, [COVAGE]))):
         files[name].write_text(json.dumps(value), encoding="utf-8")
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", _MAIN.format(is_there=is_there), *(f"--{name}={path}" for name, path in files.items())],
-        env=environment(PYTHONPATH=str(ROOT)),
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code, *(f"--{name}={path}" for name, path in files.items())],
+        env=environment(PYTHONPATH=f"{folder}{os.pathsep}{ROOT}"),
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
         check=False,
     )
+
+
+@pytest.mark.parametrize("read_xml", [False, True])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_pypdf_is_imported_only_with_the_setting(box, tmp_path, make_catalog, read_xml, is_there):
+    """And before there is a PDF to read: it takes as long as some requests do."""
+    for key in list(box.book("covage").invoices):
+        box.book("covage").delete(key)
+    done = _run(_MAIN.format(is_there=is_there), inline(box, "covage", read_xml=read_xml), make_catalog, tmp_path)
     *lines, imported = done.stderr.splitlines()
     assert imported == str(read_xml and is_there)
     assert done.returncode == int(read_xml and not is_there)
@@ -145,3 +152,15 @@ def test_pypdf_is_imported_only_with_the_setting(box, tmp_path, make_catalog, re
         [line] = [line for line in lines if "read_xml" in line]
         assert "`documents.read_xml` needs pip install 'tap-invoices[einvoice]'" in line
         assert "Traceback" not in done.stderr
+
+
+def test_a_pypdf_that_cannot_be_imported_is_told_as_a_count(box, tmp_path, make_catalog):
+    (tmp_path / "pypdf.py").write_text("raise RuntimeError('PRIVATE')", encoding="utf-8")
+    done = _run(
+        "from tap_invoices.__main__ import main; main()", inline(box, "covage", read_xml=True), make_catalog, tmp_path
+    )
+    rows = [line for line in done.stdout.splitlines() if '"type":"RECORD"' in line]
+    assert (done.returncode, len(rows)) == (0, len(box.book("covage").invoices))
+    assert f"XML in PDFs: {len(rows)} not readable" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "PRIVATE" not in done.stderr
