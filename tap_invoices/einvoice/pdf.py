@@ -29,9 +29,12 @@ _NAMES = ("/UF", "/F")
 
 
 def import_early() -> None:
-    """Begin to import pypdf, which takes as long as a request or two; if it fails, the first PDF tells."""
+    """Begin to import pypdf, which takes as long as a request or two; if it fails, the first PDF tells.
+
+    The process does not end before that is done: an import that the interpreter's end cuts off may abort it.
+    """
     if "pypdf" not in sys.modules:
-        threading.Thread(target=_import, name="import-pypdf", daemon=True).start()
+        threading.Thread(target=_import, name="import-pypdf", daemon=False).start()
 
 
 def _import() -> None:
