@@ -137,6 +137,8 @@ MUTANTS = (
     Mutant("as many at once as there are threads", "concurrency/limiter.py", "if self._in_flight >= self._allowed:", "if False:", LIMITER),
     Mutant("tokens are renewed at their end", "http/auth.py", "_EARLIEST_RENEWAL = 30.0", "_EARLIEST_RENEWAL = 0.0", AUTH),
     # BatchQueue, crash, secrets
+    Mutant("answers that hardly come are waited for", "http/watch.py", "            for answer in answers:\n                answer.look()", "            del answers", f"{FAULTS} -k hardly"),
+    Mutant("answers that come slowly are cut off", "http/watch.py", "now >= self._since + self._seconds", "True", f"{FAULTS} -k slowly"),
     Mutant("what overflows is dropped", "concurrency/spill_queue.py", "self._in_file += 1", "pass",
            "tests/process/test_concurrency.py"),
     Mutant("errors end in silence", "concurrency/spill_queue.py", "raise self._error", "return None", FAULTS),

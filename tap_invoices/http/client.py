@@ -27,6 +27,7 @@ from tap_invoices.http.answers import Portal, judge
 from tap_invoices.http.hosts import Hosts
 from tap_invoices.http.retry import OnWait, Stopwatch, retry
 from tap_invoices.http.session import Session
+from tap_invoices.http.watch import watched
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from tap_invoices.counts import Counts
     from tap_invoices.http.auth import SignIn
     from tap_invoices.http.request import Request, TokenRequest
+
+_WAITS = 10
+"""A piece of an answer may take as long as so many waits for its next bytes."""
 
 R = TypeVar("R")
 
@@ -70,6 +74,8 @@ class Client:
         self._logger = logger
         self._away = away
         self._hosts = hosts or Hosts()
+        self._max_retry_seconds = _seconds(config["max_retry_seconds"]) or 0.0
+        self._slowest = max(self._max_retry_seconds, _WAITS * float(config["request_timeout"]))
         self._limiter = Limiter(config["max_connections"], _seconds(config["requests_per_second"]))
         self._created_at = datetime.now(UTC)
         self._started_at: datetime | None = None
@@ -93,7 +99,7 @@ class Client:
 
         def ask(signed: PreparedRequest) -> R:
             counts.count(requests=1)
-            with self.send(signed) as response:
+            with self.send(signed) as response, watched(response, self._slowest):
                 self._see_clock(response)
                 judge(response, self.portal, request.path)
                 answer = read(response)
@@ -119,7 +125,7 @@ class Client:
         prepared = request.prepare(self.session.headers)
 
         def ask(_watch: Stopwatch) -> dict[str, Any]:
-            with self.send(prepared) as response:
+            with self.send(prepared) as response, watched(response, self._slowest):
                 return oauth.read_token(response, self.portal)
 
         def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
@@ -154,8 +160,7 @@ class Client:
         began = time.monotonic()
         try:
             with self._hosts.trial(host) as is_patient:
-                patience = _seconds(self.config["max_retry_seconds"]) or 0.0
-                answer = retry(unless_down, patience if is_patient else 0.0, pause, self._away)
+                answer = retry(unless_down, self._max_retry_seconds if is_patient else 0.0, pause, self._away)
         except ProviderDownError as error:
             if is_item and not self.down:
                 raise LostError(str(error), error.cause, error.status) from None

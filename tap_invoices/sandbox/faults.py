@@ -121,6 +121,10 @@ def _delay(answer: Answer, value: float | Decimal) -> None:
     answer.delay = float(value)
 
 
+def _drip(answer: Answer, value: float | Decimal) -> None:
+    answer.drip = float(value)
+
+
 def _half(answer: Answer, _value: object) -> None:
     answer.body = answer.body[: len(answer.body) // 2]
 
@@ -137,6 +141,7 @@ def _end_early(answer: Answer, value: bool | int) -> None:  # noqa: FBT001
 AFTERWARDS: dict[str, Callable[[Answer, Any], None]] = {
     "half_json": _half,  # half of the body, sent as if it were all
     "delay": _delay,  # seconds before the first byte
+    "drip": _drip,  # seconds between one byte of the body and the next
     "cut": _cut,  # connection reset in the middle of the body: true, or after so many bytes
     "end_early": _end_early,  # connection closed there
 }

@@ -10,6 +10,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -207,12 +208,21 @@ class Sandbox:
         if answer.cut != 0 or not answer.reset:
             with suppress(ConnectionError):  # the client has left
                 await response.prepare(http)
-                await response.write(answer.body[: answer.cut])
+                for piece in _pieces(answer):
+                    await response.write(piece)
+                    await asyncio.sleep(answer.drip)
         if answer.cut is not None and (line := http.transport):
             if answer.reset:
                 line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             line.abort()
         return response
+
+
+def _pieces(answer: Answer) -> Iterator[bytes]:
+    """Yield what is sent of the body: at once, or byte by byte."""
+    sent = answer.body[: answer.cut]
+    size = 1 if answer.drip else max(len(sent), 1)
+    yield from (sent[start : start + size] for start in range(0, len(sent), size))
 
 
 async def _hang_up(server: web.Server, listener: socket.socket) -> None:

@@ -52,6 +52,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0
     """Seconds to wait before the first byte."""
+    drip: float = 0
+    """Seconds between one byte of the body and the next; 0 sends it at once."""
     cut: int | None = None
     """Close the connection after so many bytes of the body."""
     reset: bool = False

@@ -152,6 +152,34 @@ def test_an_answer_that_takes_too_long_is_asked_for_again(box):
         assert run.account(stream).retries >= 1
 
 
+def test_an_answer_that_hardly_comes_is_given_up(box):
+    """Each byte is in time, and the last would come in an hour."""
+    for stream in LISTS:
+        hit(box, stream, times=None, drip=0.05)
+    run = sync(settings(box, request_timeout=0.2, max_retry_seconds=1), streams=LISTS)
+    assert not run.records
+    for stream in LISTS:
+        assert "no answer in time, tried for" in run.failures[stream]
+        assert run.client(provider_of(stream)).down
+
+
+@pytest.mark.parametrize("provider", SIGNED_IN)
+def test_a_token_that_hardly_comes_is_told_as_the_sign_in_s(box, provider):
+    box.faults.add(provider=provider, path="token$", times=None, action={"drip": 0.05})
+    stream = f"{provider}_invoices"
+    run = sync(settings(box, provider, request_timeout=0.2, max_retry_seconds=1), streams=[stream])
+    assert run.failures[stream].startswith("at sign-in: no answer in time")
+
+
+def test_an_answer_that_comes_slowly_is_read(box):
+    """It takes longer than one wait for its next bytes, and than a request is tried again."""
+    stream = "i3dnet_invoice_details"
+    hit(box, stream, drip=0.0001)
+    run = sync(config(box, stream, request_timeout=0.3, max_retry_seconds=0), streams=[stream])
+    assert not run.failures
+    assert run.account(stream).retries == 0
+
+
 @pytest.mark.parametrize(
     ("fault", "provider"),
     crossed([name for name in PASSING if name not in {"an array of text", "a web page called PDF"}], SIGNED_IN),
@@ -510,6 +538,15 @@ def test_an_item_that_fails_is_kept_and_the_rest_goes_on(box, provider, fault):
     for stream in paths:
         assert not again.bookmark(stream).get("failed")
         assert len({*run.keys(stream), *again.keys(stream)}) == EXPECTED.get(stream, COUNT)
+
+
+@pytest.mark.parametrize("stream", ["covage_invoice_documents", "matas_invoice_details"])
+def test_an_item_that_hardly_comes_is_kept_and_the_rest_goes_on(box, stream):
+    path = followers_of(box, provider_of(stream))[stream]
+    box.faults.add(path=path, times=None, action={"drip": 0.05})
+    run = sync(config(box, stream, request_timeout=0.2, max_retry_seconds=0), streams=[stream])
+    assert "1 item could not be had (no answer in time, tried for" in run.failures[stream]
+    assert run.account(stream).outcome == "partial"
 
 
 @pytest.mark.parametrize("stream", CHILDREN)
