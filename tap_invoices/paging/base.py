@@ -52,7 +52,7 @@ class Page:
 
     def keyed(self, key_of: Callable[[Any], Hashable]) -> Page:
         """Return it with the rows that have no key apart from the others."""
-        if not any(isinstance(key, NoKey) for key in self.keys):
+        if NoKey not in map(type, self.keys):
             return self
         keyed: list[Any] = []
         keyless: list[Any] = []

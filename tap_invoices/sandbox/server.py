@@ -10,7 +10,6 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -208,7 +207,7 @@ class Sandbox:
         if answer.cut != 0 or not answer.reset:
             with suppress(ConnectionError):  # the client has left
                 await response.prepare(http)
-                for piece in _pieces(answer):
+                for piece in answer.pieces():
                     await response.write(piece)
                     await asyncio.sleep(answer.drip)
         if answer.cut is not None and (line := http.transport):
@@ -216,13 +215,6 @@ class Sandbox:
                 line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             line.abort()
         return response
-
-
-def _pieces(answer: Answer) -> Iterator[bytes]:
-    """Yield what is sent of the body: at once, or byte by byte."""
-    sent = answer.body[: answer.cut]
-    size = 1 if answer.drip else max(len(sent), 1)
-    yield from (sent[start : start + size] for start in range(0, len(sent), size))
 
 
 async def _hang_up(server: web.Server, listener: socket.socket) -> None:

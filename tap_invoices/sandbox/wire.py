@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -78,6 +78,12 @@ class Answer:
     def pdf(cls, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """Return a PDF file."""
         return cls(200, body, {"Content-Type": "application/pdf", **(headers or {})})
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what is sent of the body: at once, or byte by byte."""
+        sent = self.body[: self.cut]
+        size = 1 if self.drip else max(len(sent), 1)
+        yield from (sent[start : start + size] for start in range(0, len(sent), size))
 
 
 def to_json(value: object, *, ascii_only: bool = False) -> bytes:

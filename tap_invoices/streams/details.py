@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.pending import Pending
     from tap_invoices.streams.services import Services
+
+_encoded = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class SingleStream(ChildStream):
@@ -80,7 +83,7 @@ class DetailStream(SingleStream):
         """
         for batch in batches:
             for row in batch.rows:
-                is_new = self._came.add(repr([field for field in row.items() if field[0] != self.parent_key]))
+                is_new = self._came.add(_encoded([field for field in row.items() if field[0] != self.parent_key]))
                 if not is_new and not is_key(row.get(self.parent_key)):
                     msg = f"the answer has no `{self.parent_key}`, and has come for another item already"
                     raise FatalAPIError(msg)
