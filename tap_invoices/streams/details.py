@@ -83,8 +83,9 @@ class DetailStream(SingleStream):
         """
         for batch in batches:
             for row in batch.rows:
-                is_new = self._came.add(_encoded([field for field in row.items() if field[0] != self.parent_key]))
-                if not is_new and not is_key(row.get(self.parent_key)):
+                content = dict(row)
+                own_id = content.pop(self.parent_key, None)
+                if not self._came.add(_encoded(content)) and not is_key(own_id):
                     msg = f"the answer has no `{self.parent_key}`, and has come for another item already"
                     raise FatalAPIError(msg)
                 self.complete_row(row, due)
