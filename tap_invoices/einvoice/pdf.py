@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 from tap_invoices.einvoice.xml import MOST_BYTES, XmlError
@@ -39,7 +40,7 @@ def import_early() -> None:
 
 def _import() -> None:
     with suppress(Exception):
-        import pypdf  # noqa: F401, PLC0415
+        import_module("pypdf")
 
 
 def attachments(file: IO[bytes]) -> list[bytes | Exception]:
