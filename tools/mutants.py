@@ -136,9 +136,9 @@ MUTANTS = (
     Mutant("a pause holds for one", "http/client.py", "self._limiter.pause(seconds)", "pass", CLIENT),
     Mutant("as many at once as there are threads", "concurrency/limiter.py", "if self._in_flight >= self._allowed:", "if False:", LIMITER),
     Mutant("tokens are renewed at their end", "http/auth.py", "_EARLIEST_RENEWAL = 30.0", "_EARLIEST_RENEWAL = 0.0", AUTH),
-    # BatchQueue, crash, secrets
     Mutant("answers that hardly come are waited for", "http/watch.py", "            for answer in answers:\n                answer.look()", "            del answers", f"{FAULTS} -k hardly"),
     Mutant("answers that come slowly are cut off", "http/watch.py", "now >= self._since + self._seconds", "True", f"{FAULTS} -k slowly"),
+    # BatchQueue, crash, secrets
     Mutant("what overflows is dropped", "concurrency/spill_queue.py", "self._in_file += 1", "pass",
            "tests/process/test_concurrency.py"),
     Mutant("errors end in silence", "concurrency/spill_queue.py", "raise self._error", "return None", FAULTS),
@@ -233,7 +233,7 @@ MUTANTS = (
     Mutant("the first row's value stands for an order's", "streams/pending.py", "for item in items)\n", "for item in new)\n", CRASH),
     Mutant("an order fails with its first row's value", "streams/pending.py", "self._repeated.pop(item.id, item.value)", "item.value", CRASH),
     Mutant("another invoice is an answer", "streams/details.py", "not is_key(own_id) or str(own_id) == due.id", "True", FOLLOWING),
-    Mutant("an answer without an id may come twice", "streams/details.py", "if not self._came.add(_encoded(content)) and", "if False and", FOLLOWING),
+    Mutant("an answer without an id may come twice", "streams/details.py", "if not self._came.add(encode(content)) and", "if False and", FOLLOWING),
     Mutant("an answer that had an id is another without it", "streams/details.py", "content.pop(self.parent_key", "content.get(self.parent_key", FOLLOWING),
     Mutant("another order's list is an answer", "streams/children.py", "if owners and due.id not in owners:", "if False:", FOLLOWING),
     Mutant("unexpected errors tell their text", "streams/children.py", 'f"unexpected {type(error).__name__}"', 'f"unexpected {type(error).__name__}: {error}"', FOLLOWING),

@@ -1,4 +1,4 @@
-"""Bytes to JSON values, exactly: numbers with a point become ``Decimal``, text loses only what no database takes."""
+"""JSON from bytes and back, exactly: numbers with a point are ``Decimal``, text loses only what no database takes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ def _number(digits: str) -> Decimal | str:
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _PATIENT_DECODER = msgspec.json.Decoder(float_hook=_number)
 """Takes numbers beyond all bounds too, more slowly."""
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Returns a value as JSON, in which each number has its own digits."""
+
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.ASCII | re.IGNORECASE)
 _UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_invoices.errors import BodyError, FatalAPIError
 from tap_invoices.http.session import read_body
 from tap_invoices.paging.keys import KeySet, is_key
-from tap_invoices.records.decode import decode
+from tap_invoices.records.decode import decode, encode
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.schemas import own_schema
 from tap_invoices.streams.services import Batch, Row
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from tap_invoices.streams.base import InvoiceStream
     from tap_invoices.streams.pending import Pending
     from tap_invoices.streams.services import Services
-
-_encoded = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class SingleStream(ChildStream):
@@ -85,7 +82,7 @@ class DetailStream(SingleStream):
             for row in batch.rows:
                 content = dict(row)
                 own_id = content.pop(self.parent_key, None)
-                if not self._came.add(_encoded(content)) and not is_key(own_id):
+                if not self._came.add(encode(content)) and not is_key(own_id):
                     msg = f"the answer has no `{self.parent_key}`, and has come for another item already"
                     raise FatalAPIError(msg)
                 self.complete_row(row, due)

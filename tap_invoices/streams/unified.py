@@ -14,12 +14,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
 from typing_extensions import override
 
 from tap_invoices.einvoice.mapping import InvoiceMapping, MappingContext
 from tap_invoices.records.conform import Conformer
 from tap_invoices.records.decimals import with_text
+from tap_invoices.records.decode import encode
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.schemas import SOURCE_ACCOUNT
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from tap_invoices.records.conform import Record
     from tap_invoices.streams.services import Batch, Row, Services
-
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class UnifiedTable(InvoiceStream, ABC):
@@ -126,7 +123,7 @@ class Unified(InvoiceStream, ABC):
             context = self.context_of(row)
             for made in self.unify(self.record_of(row), context):
                 record = whose | made
-                yield VerbatimRow(start + _ENCODER.encode(record) + end, "", None) if is_message else record
+                yield VerbatimRow(start + encode(record) + end, "", None) if is_message else record
                 self.counts.emitted += 1
 
     @property
