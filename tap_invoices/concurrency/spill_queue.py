@@ -24,6 +24,12 @@ LEAST = 1024 * 1024
 _WHILE_READ = 4
 """Once somebody reads, so many times less has to wait: it only bridges the moments when the writer has nothing."""
 
+_WORTH = 64 * 1024
+"""Bytes for which the reader is woken at once."""
+
+_LINGER = 0.1
+"""Seconds for which it leaves less to gather: to wake it for each small item costs more than to emit that."""
+
 
 class AbandonedError(Exception):
     """The reader has left: nothing more is wanted."""
@@ -79,6 +85,7 @@ class BatchQueue(Generic[T]):
         self._read_at = 0
         self._write_at = 0
         self._reading = False
+        self._waiting = False
         self._abandoned = False
         self._closed = False
         self._error: BaseException | None = None
@@ -91,10 +98,14 @@ class BatchQueue(Generic[T]):
         """
         with self._changed:
             while not self._abandoned and not self._take(item, size):
+                self._waiting = True
+                self._changed.notify_all()
                 self._changed.wait()
+            self._waiting = False
             if self._abandoned:
                 raise AbandonedError
-            self._changed.notify_all()
+            if len(self._items) == 1 or self._is_worth_it():
+                self._changed.notify_all()
 
     def close(self, error: BaseException | None = None) -> None:
         """Say that no more comes, and why if it is for an error; the reader gets it after the items."""
@@ -114,15 +125,17 @@ class BatchQueue(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Yield the items as they come, until the writer closes."""
+        with self._changed:
+            self._reading = True
+            self._changed.notify_all()
         while (item := self._next()) is not None:
             yield item
 
     def _next(self) -> T | None:
         with self._changed:
-            self._reading = True
-            self._changed.notify_all()
-            while not (self._items or self._in_file or self._closed):
-                self._changed.wait()
+            if not self._has_any():
+                self._changed.wait_for(self._has_any)
+                self._changed.wait_for(self._is_worth_it, _LINGER)
             if self._items:
                 item, size = self._items.popleft()
                 self._hold(-size)
@@ -133,6 +146,12 @@ class BatchQueue(Generic[T]):
             if self._error is not None:
                 raise self._error
             return None
+
+    def _has_any(self) -> bool:
+        return bool(self._items or self._in_file or self._closed)
+
+    def _is_worth_it(self) -> bool:
+        return self._closed or self._waiting or self._held >= _WORTH
 
     def _take(self, item: T, size: int) -> bool:
         """Put an item into memory or the file; tell whether there was room."""

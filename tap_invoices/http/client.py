@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +27,7 @@ from tap_invoices.http.answers import Portal, judge
 from tap_invoices.http.hosts import Hosts
 from tap_invoices.http.retry import OnWait, Stopwatch, retry
 from tap_invoices.http.session import Session
-from tap_invoices.http.watch import watched
+from tap_invoices.http.watch import Watched
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -99,7 +99,7 @@ class Client:
 
         def ask(signed: PreparedRequest) -> R:
             counts.count(requests=1)
-            with self.send(signed) as response, watched(response, self._slowest):
+            with self.send(signed) as response, Watched(response, self._slowest):
                 self._see_clock(response)
                 judge(response, self.portal, request.path)
                 answer = read(response)
@@ -125,7 +125,7 @@ class Client:
         prepared = request.prepare(self.session.headers)
 
         def ask(_watch: Stopwatch) -> dict[str, Any]:
-            with self.send(prepared) as response, watched(response, self._slowest):
+            with self.send(prepared) as response, Watched(response, self._slowest):
                 return oauth.read_token(response, self.portal)
 
         def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
@@ -189,10 +189,10 @@ class Client:
         self, request: PreparedRequest, ask: Callable[[PreparedRequest], R], counts: Counts, watch: Stopwatch
     ) -> R:
         """Sign a request and ask, in its turn; where its token is refused, once more with a new one."""
-        with ExitStack() as place:
-            with watch.standing():
-                place.enter_context(self._limiter.slot())
-                signed = self.auth(request)
+        watch.stop()
+        with self._limiter.slot():
+            signed = self.auth(request)
+            watch.go_on()
             try:
                 return ask(signed)
             except SignedOutError:

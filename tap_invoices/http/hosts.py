@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from tap_invoices.errors import ProviderDownError
 
@@ -19,6 +19,8 @@ _TRIES = 5
 _VALID = 30.0
 """Seconds for which they do."""
 
+_PATIENT, _IMPATIENT = nullcontext(enter_result=True), nullcontext(enter_result=False)
+
 
 class Hosts:
     """What the accounts of a run know of their hosts."""
@@ -26,59 +28,37 @@ class Hosts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
-        self._thread = threading.local()
 
-    @contextmanager
-    def trial(self, host: str) -> Iterator[bool]:
-        """Enter to ask a host; gives whether to be patient. One account at a time asks a doubtful host, and once.
+    def trial(self, host: str) -> AbstractContextManager[bool]:
+        """Return what to enter to ask a host; it gives whether to be patient.
 
-        A sign-in on the way is part of the trial: to wait for a turn of its own would be to wait for itself.
+        One account at a time asks a doubtful host, and once. A sign-in on the way is part of its trial: to wait for a
+        turn of its own would be to wait for itself.
 
         Raises:
-            ProviderDownError: If several did so a moment ago, in vain.
+            ProviderDownError: On entering, if several did so a moment ago, in vain.
         """
-        trials: dict[str, bool] = self._thread.__dict__
-        if host in trials:
-            yield trials[host]
-            return
-        with self._turn(host) as is_patient:
-            trials[host] = is_patient
-            try:
-                yield is_patient
-            finally:
-                del trials[host]
-
-    @contextmanager
-    def _turn(self, host: str) -> Iterator[bool]:
-        with self._lock:
-            known = self._hosts.setdefault(host, _Host())
-        if known.is_doubtful():
-            with known.turn:
-                if known.is_doubtful():
-                    if known.in_vain >= _TRIES and time.monotonic() < known.failed_at + _VALID:
-                        raise ProviderDownError(known.why)
-                    try:
-                        yield False
-                    except ProviderDownError:
-                        known.in_vain += 1
-                        known.failed_at = time.monotonic()
-                        raise
-                    return
-        yield True
+        known = self._known(host)
+        if known.asker == threading.get_ident():
+            return _IMPATIENT
+        return known.trial() if known.is_doubtful() else _PATIENT
 
     def answered(self, host: str) -> None:
         """Take note that a host has answered."""
-        if known := self._hosts.get(host):
-            known.failures, known.in_vain, known.answered_at = 0, 0, time.monotonic()
+        known = self._known(host)
+        known.failures, known.in_vain, known.answered_at = 0, 0, time.monotonic()
 
     def lost(self, host: str, why: str, since: float) -> None:
         """Take note that an account used up its time at a host, which it began to ask at a time."""
+        known = self._known(host)
         with self._lock:
-            known = self._hosts.setdefault(host, _Host())
             if known.answered_at < since:
                 if not known.is_doubtful():
                     known.why = why
                 known.failures += 1
+
+    def _known(self, host: str) -> _Host:
+        return self._hosts.get(host) or self._hosts.setdefault(host, _Host())
 
 
 class _Host:
@@ -86,8 +66,32 @@ class _Host:
         self.failures = self.in_vain = 0
         self.answered_at = self.failed_at = -math.inf
         self.why = ""
-        self.turn = threading.Lock()
+        self.asker: int | None = None
+        """Thread whose turn it is."""
+        self._turn = threading.Lock()
 
     def is_doubtful(self) -> bool:
         """Tell whether account after account has asked in vain."""
         return self.failures >= _ENOUGH
+
+    @contextmanager
+    def trial(self) -> Iterator[bool]:
+        """Wait for a turn, in which a host that is still doubtful is asked without patience."""
+        with self._turn:
+            if self.is_doubtful():
+                yield from self._ask()
+                return
+        yield True
+
+    def _ask(self) -> Iterator[bool]:
+        if self.in_vain >= _TRIES and time.monotonic() < self.failed_at + _VALID:
+            raise ProviderDownError(self.why)
+        self.asker = threading.get_ident()
+        try:
+            yield False
+        except ProviderDownError:
+            self.in_vain += 1
+            self.failed_at = time.monotonic()
+            raise
+        finally:
+            self.asker = None

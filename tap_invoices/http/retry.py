@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
@@ -47,24 +47,24 @@ OnWait = Callable[[float, str, bool], None]
 
 
 class Stopwatch:
-    """For how long a request has been tried."""
+    """For how long a request has been tried; time in which it waits to be sent, and nobody is asked, is not used up."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
+        self._stopped: float | None = None
 
     @property
     def seconds(self) -> float:
         """Seconds since the start, less those for which it stood."""
-        return time.monotonic() - self._started
+        return (self._stopped or time.monotonic()) - self._started
 
-    @contextmanager
-    def standing(self) -> Iterator[None]:
-        """Stand while a request waits to be sent: time in which nobody was asked is not used up."""
-        stopped = time.monotonic()
-        try:
-            yield
-        finally:
-            self._started += time.monotonic() - stopped
+    def stop(self) -> None:
+        """Stand from now on."""
+        self._stopped = time.monotonic()
+
+    def go_on(self) -> None:
+        """Go again."""
+        self._started, self._stopped = time.monotonic() - self.seconds, None
 
 
 def retry(

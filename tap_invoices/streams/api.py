@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from typing_extensions import override
 from tap_invoices.counts import Counts
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http.request import Request
+from tap_invoices.streams.schemas import full_schema
 
 if TYPE_CHECKING:
     from requests import Response
@@ -41,20 +42,12 @@ class ApiStream(RESTStream[Any], ABC):
     _LOG_REQUEST_METRICS = False
 
     def __init__(self, tap: Tap, services: Services | None = None) -> None:
-        super().__init__(tap)
-        self._services = services
-        self.counts = Counts(self.name)
-
-    @property
-    def has_account(self) -> bool:
+        super().__init__(tap, schema=full_schema(self.name, tap.config.get("decimals")))
+        self.has_account = services is not None
         """Whether it reads an account; one that does not stands for all accounts, in the catalog."""
-        return self._services is not None
-
-    @property
-    def services(self) -> Services:
-        """What its account has."""
-        assert self._services is not None  # noqa: S101  (a stream without an account is never read)
-        return self._services
+        self.services = cast("Services", services)
+        """What its account has; a stream without one is never read."""
+        self.counts = Counts(self.name)
 
     @property
     def client(self) -> Client:

@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
@@ -22,7 +22,7 @@ from tap_invoices.records.selection import Deselected
 from tap_invoices.records.verbatim import VerbatimRow
 from tap_invoices.streams.bookmark import Bookmark
 from tap_invoices.streams.outcome import EndingStream
-from tap_invoices.streams.schemas import SCHEMAS, SOURCE_ACCOUNT, FullSchema, full_key, own_schema
+from tap_invoices.streams.schemas import SOURCE_ACCOUNT, full_key, own_schema
 
 if TYPE_CHECKING:
     from singer_sdk import Tap
@@ -36,7 +36,6 @@ class InvoiceStream(EndingStream, ABC):
 
     primary_keys: Sequence[str]
     replication_key: str | None = None
-    schema: ClassVar[FullSchema] = FullSchema(SCHEMAS)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # post_process has done it, by the same schema
 
     def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:

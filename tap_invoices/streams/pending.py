@@ -92,9 +92,11 @@ class PendingItems:
 
 def _earlier(one: str | None, other: str | None) -> str | None:
     """Return the smaller value; one that is not known may be smaller than any."""
-    return min(one, other, key=lambda value: value or _UNKNOWN)
+    return one if (one or _UNKNOWN) <= (other or _UNKNOWN) else other
 
 
 def _smaller(one: str | None, other: str | None) -> str | None:
     """Return the smaller value, if there is one."""
-    return min((value for value in (one, other) if value is not None), default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from singer_sdk import SchemaDirectory, StreamSchema
-from typing_extensions import override
+from singer_sdk import SchemaDirectory
 
 from tap_invoices.records.decimals import text_schema
 from tap_invoices.records.verbatim import Check, check_of
@@ -48,11 +47,3 @@ def full_key(stream: Any) -> tuple[str, ...]:
     """Return the key of a class of streams: the provider's own is that of one account alone."""
     own = tuple(stream.primary_keys)
     return own if SOURCE_ACCOUNT in own else (SOURCE_ACCOUNT, *own)
-
-
-class FullSchema(StreamSchema[str]):
-    """Gives each stream the schema of its records."""
-
-    @override
-    def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:
-        return full_schema(stream_class.name, stream.config.get("decimals"))

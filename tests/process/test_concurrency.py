@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from tap_invoices.concurrency.limiter import Limiter
 from tap_invoices.concurrency.pool import Pool
-from tap_invoices.concurrency.spill_queue import LEAST, SHARED, AbandonedError, BatchQueue, Memory
+from tap_invoices.concurrency.spill_queue import LEAST, MEMORY, SHARED, AbandonedError, BatchQueue, Memory
 from tap_invoices.http.client import Client
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
@@ -215,6 +215,43 @@ def test_a_writer_waits_for_a_reader_once_there_is_one():
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert not queue._write.called, "nothing went to the file"
+
+
+def taking(queue):
+    """Take all items in a thread, and return that with what it has so far."""
+    taken = []
+    thread = threading.Thread(target=lambda: taken.extend(queue), daemon=True)
+    thread.start()
+    until(lambda: queue._reading)
+    return thread, taken
+
+
+@pytest.mark.parametrize("last", ["large", "full", "closed"])
+def test_a_reader_who_waits_leaves_small_items_to_gather(last, monkeypatch):
+    monkeypatch.setattr("tap_invoices.concurrency.spill_queue._LINGER", 10 * PATIENCE)
+    queue = BatchQueue()
+    thread, taken = taking(queue)
+    for number in range(3):
+        queue.put(number, 10)
+        time.sleep(0.02)
+        assert not taken
+    if last == "full":
+        queue._memory = 100
+    if last != "closed":
+        queue.put(3, MEMORY if last == "large" else 10)
+        until(lambda: taken[:3] == [0, 1, 2])
+    queue.close()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert taken[:3] == [0, 1, 2]
+
+
+def test_a_reader_who_waits_leaves_small_items_only_for_a_moment():
+    queue = BatchQueue()
+    _, taken = taking(queue)
+    for number in range(3):
+        queue.put(number, 10)
+        until(lambda: taken and taken[-1] == number)  # noqa: B023
 
 
 class SmallDisk(io.FileIO):
