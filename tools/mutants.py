@@ -136,7 +136,7 @@ MUTANTS = (
     Mutant("a pause holds for one", "http/client.py", "self._limiter.pause(seconds)", "pass", CLIENT),
     Mutant("as many at once as there are threads", "concurrency/limiter.py", "if self._in_flight >= self._allowed:", "if False:", LIMITER),
     Mutant("tokens are renewed at their end", "http/auth.py", "_EARLIEST_RENEWAL = 30.0", "_EARLIEST_RENEWAL = 0.0", AUTH),
-    Mutant("answers that hardly come are waited for", "http/watch.py", "                answer.look()", "                pass", f"{FAULTS} -k hardly"),
+    Mutant("answers that hardly come are waited for", "http/watch.py", "            answer.look()", "            del answer", f"{FAULTS} -k hardly"),
     Mutant("answers that come slowly are cut off", "http/watch.py", "now >= self._since + self._seconds", "True", f"{FAULTS} -k slowly"),
     # BatchQueue, crash, secrets
     Mutant("what overflows is dropped", "concurrency/spill_queue.py", "self._in_file += 1", "pass",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tap_invoices.errors import Cause, RetriableAPIError
@@ -33,10 +34,11 @@ class Watched:
         self._is_cut = False
 
     def __enter__(self) -> None:
-        _WATCH.add(self)
+        _ANSWERS.add(self)
+        _start_looking()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        _WATCH.remove(self)
+        _ANSWERS.remove(self)
         if self._is_cut and (kind is None or issubclass(kind, Exception)):
             raise RetriableAPIError(Cause.NO_ANSWER_IN_TIME.words, cause=Cause.NO_ANSWER_IN_TIME) from None
 
@@ -51,33 +53,17 @@ class Watched:
                 self._raw.shutdown()
 
 
-class _Watch:
-    """Looks at what the whole process reads, in one thread."""
-
-    def __init__(self) -> None:
-        self._answers: set[Watched] = set()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def add(self, answer: Watched) -> None:
-        self._answers.add(answer)
-        if self._thread is None:
-            self._start()
-
-    def remove(self, answer: Watched) -> None:
-        self._answers.remove(answer)
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="watch-answers", daemon=True)
-                self._thread.start()
-
-    def _look(self) -> None:
-        while True:
-            time.sleep(_LOOK)
-            for answer in tuple(self._answers):  # a copy: in one step, as each change is one
-                answer.look()
+_ANSWERS: set[Watched] = set()
+"""What the whole process reads."""
 
 
-_WATCH = _Watch()
+@cache  # two threads at once may start two, which does no harm
+def _start_looking() -> None:
+    threading.Thread(target=_look, name="watch-answers", daemon=True).start()
+
+
+def _look() -> None:
+    while True:
+        time.sleep(_LOOK)
+        for answer in _ANSWERS.copy():  # in one step, as each change is one
+            answer.look()

@@ -388,7 +388,7 @@ def test_accounts_that_hang_do_not_hide_those_behind_them():
     with Sandbox(invoices=25, accounts=names) as box:
         for name in names[:7]:
             box.faults.add(provider="ibana", account=name, times=None, action={"delay": 60})
-        config = {**box.accounts_config("ibana"), "max_retry_seconds": 2, "request_timeout": 0.4}
+        config = {**box.accounts_config("ibana"), "max_retry_seconds": 2, "request_timeout": 1}
         run = sync({**config, "accounts_at_once": 3})
     assert sorted(run.tap.report.failures) == [f"ibana/{name}" for name in names[:7]]
     assert rows(run) == dict.fromkeys(names[7:], 25)
