@@ -44,11 +44,11 @@ def to_utc(value: str | int | Decimal) -> str | None:
         return _from_epoch(value)
     if not value:
         return None
-    if value.isascii() and value.isdecimal():
-        return _from_epoch(int(value))
     if _CANONICAL.fullmatch(value):
         datetime.fromisoformat(value)  # which refuses the 30th of February
         return value
+    if value.isascii() and value.isdecimal():
+        return _from_epoch(int(value))
     return rfc3339(parse(value))
 
 

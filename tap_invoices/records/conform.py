@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_invoices import times
 
@@ -29,6 +29,12 @@ _MOST_DIGITS = 40
 _INDEX = re.compile(r"\[\d+\]")
 
 
+class _Field(NamedTuple):
+    read: Reader
+    fits: Collection[type] = ()
+    """Types of values that stay as they are, which are most: none of them is read."""
+
+
 class Conformer:
     """Fits rows to a schema and counts what did not fit.
 
@@ -38,7 +44,7 @@ class Conformer:
     """
 
     def __init__(self, schema: dict[str, Any], deselected: Deselected | None = None) -> None:
-        self._readers = _readers({name: s for name, s in schema["properties"].items() if name != ADDITIONAL})
+        self._fields = _fields({name: s for name, s in schema["properties"].items() if name != ADDITIONAL})
         self.misfits: Counter[str] = Counter()
         """Field, without array indexes → how many values could not be read."""
         self.unknown: Counter[str] = Counter()
@@ -50,8 +56,8 @@ class Conformer:
     def __call__(self, row: Record) -> Record:
         """Return the record for a row."""
         misfits: Misfits = {}
-        record = _read_fields(row, self._readers, "", misfits)
-        unknown = {name: record.pop(name) for name in row if name not in self._readers}
+        record = _read_fields(row, self._fields, "", misfits)
+        unknown = {name: record.pop(name) for name in row if name not in self._fields}
         if self._deselected:
             self._drop_deselected(misfits)
             self._drop_deselected(unknown)
@@ -74,41 +80,40 @@ def _is_within(path: str, other: str) -> bool:
     return f"{path}.".startswith(f"{other}.")
 
 
-def _read_fields(row: Record, readers: dict[str, Reader], path: str, misfits: Misfits) -> Record:
-    record = {}
+def _read_fields(row: Record, fields: dict[str, _Field], path: str, misfits: Misfits) -> Record:
+    record = dict(row)
     for name, value in row.items():
-        if value is None or (read := readers.get(name)) is None:
-            record[name] = value
+        if value is None or (field := fields.get(name)) is None or type(value) in field.fits:
             continue
         try:
-            record[name] = read(value, f"{path}{name}", misfits)
+            record[name] = field.read(value, f"{path}{name}", misfits)
         except (ValueError, ArithmeticError):
             record[name] = None
             misfits[f"{path}{name}"] = value
     return record
 
 
-def _readers(properties: dict[str, Any]) -> dict[str, Reader]:
-    return {name: _reader(schema) for name, schema in properties.items()}
+def _fields(properties: dict[str, Any]) -> dict[str, _Field]:
+    return {name: _field(schema) for name, schema in properties.items()}
 
 
-def _reader(schema: dict[str, Any]) -> Reader:
+def _field(schema: dict[str, Any]) -> _Field:
     json_type = next(name for name in schema["type"] if name != "null")
     if json_type == "object":
-        return _object_reader(schema)
+        return _Field(_object_reader(schema))
     if json_type == "array":
-        return _array_reader(schema)
+        return _Field(_array_reader(schema))
     if json_type == "string":
-        return _TEXT_READERS[schema.get("format")]
-    return _PLAIN_READERS[json_type]
+        return _TEXT_FIELDS[schema.get("format")]
+    return _PLAIN_FIELDS[json_type]
 
 
 def _object_reader(schema: dict[str, Any]) -> Reader:
-    readers = _readers(schema.get("properties", {}))
+    fields = _fields(schema.get("properties", {}))
 
     def read(value: Any, path: str, misfits: Misfits) -> Any:
         if isinstance(value, dict):
-            return _read_fields(value, readers, f"{path}.", misfits) if readers else value
+            return _read_fields(value, fields, f"{path}.", misfits) if fields else value
         _nothing(value)
         return None
 
@@ -116,7 +121,7 @@ def _object_reader(schema: dict[str, Any]) -> Reader:
 
 
 def _array_reader(schema: dict[str, Any]) -> Reader:
-    read_item = _reader(schema["items"]) if "items" in schema else None
+    read_item = _field(schema["items"]).read if "items" in schema else None
 
     def read(value: Any, path: str, misfits: Misfits) -> Any:
         if not isinstance(value, list):
@@ -198,5 +203,9 @@ def _plain_number(value: Any) -> int | Decimal:
 
 
 _BOOLEANS = {"true": True, "false": False}
-_TEXT_READERS: dict[str | None, Reader] = {None: _string, "date-time": _date_time, "date": _date}
-_PLAIN_READERS: dict[str, Reader] = {"number": _number, "integer": _integer, "boolean": _boolean}
+_TEXT_FIELDS = {None: _Field(_string, {str}), "date-time": _Field(_date_time), "date": _Field(_date)}
+_PLAIN_FIELDS = {
+    "number": _Field(_number, {int, Decimal}),
+    "integer": _Field(_integer, {int}),
+    "boolean": _Field(_boolean, {bool}),
+}
