@@ -250,6 +250,8 @@ MUTANTS = (
     Mutant("the clock of the last answer counts", "http/client.py", "if self._started_at is None:", "if True:", FOLLOWING),
     Mutant("what a PDF said is overwritten where it goes", "streams/unified_documents.py", "[] if self._read_before.may_hold(due) else ", "", "tests/sync/test_unified_streams.py"),
     Mutant("days begin in UTC everywhere", "streams/api.py", 'ZoneInfo(self.settings.get("time_zone") or "UTC")', 'ZoneInfo("UTC")', "tests/providers/test_matas.py"),
+    Mutant("an integer may have a point", "records/conform.py", "_Field(_integer, {int})", "_Field(_integer, {int, Decimal})", RECORD),
+    Mutant("numbers may be text", "records/conform.py", "_Field(_number, {int, Decimal})", "_Field(_number, {int, Decimal, str})", RECORD),
     Mutant("amounts in maps are written as Python does", "records/decimals.py", 'f"{number:f}" if is_short else str(number)', "str(number)", "tests/unit/test_record.py"),
     Mutant("links are followed", "providers/covage/streams.py", 'return parse_qs(urlsplit(next_page).query)["cursor"][0]',
            "return next_page", FAULTS),

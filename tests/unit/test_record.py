@@ -130,7 +130,13 @@ def test_what_is_no_number_is_kept_elsewhere(odd):
     assert read("number", odd) == (None, {"number": odd})
 
 
-@pytest.mark.parametrize("odd", ["1.5", "1e400", "x", False])
+@pytest.mark.parametrize("whole", ["3.0", Decimal("3.0"), Decimal("3E+0")])
+def test_a_whole_number_with_a_point_loses_it(whole):
+    value, kept = read("integer", whole)
+    assert (type(value), value, kept) == (int, 3, None)
+
+
+@pytest.mark.parametrize("odd", ["1.5", Decimal("1.5"), "1e400", Decimal("1e400"), "x", False])
 def test_what_is_no_whole_number_is_kept_elsewhere(odd):
     assert read("integer", odd) == (None, {"integer": odd})
 
