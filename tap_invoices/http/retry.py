@@ -50,13 +50,12 @@ class Stopwatch:
     """For how long a request has been tried; time in which it waits to be sent, and nobody is asked, is not used up."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._stopped: float | None = None
+        self._started = self._stopped = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Seconds since the start, less those for which it stood."""
-        return (self._stopped or time.monotonic()) - self._started
+        return time.monotonic() - self._started
 
     def stop(self) -> None:
         """Stand from now on."""
@@ -64,7 +63,7 @@ class Stopwatch:
 
     def go_on(self) -> None:
         """Go again."""
-        self._started, self._stopped = time.monotonic() - self.seconds, None
+        self._started += time.monotonic() - self._stopped
 
 
 def retry(
