@@ -66,6 +66,7 @@ class Client:
     ) -> None:
         self.portal = portal
         self.config = config
+        self.session = Session(config)
         self.workers = Pool(portal.name, config["max_connections"])
         self.down: str | None = None
         """Why the provider is not asked any more in this sync."""
@@ -75,13 +76,12 @@ class Client:
         self._away = away
         self._hosts = hosts or Hosts()
         self._max_retry_seconds = _seconds(config["max_retry_seconds"]) or 0.0
-        self._slowest = max(self._max_retry_seconds, _WAITS * float(config["request_timeout"]))
+        self._slowest = max(self._max_retry_seconds, _WAITS * self.session.timeout)
         self._limiter = Limiter(config["max_connections"], _seconds(config["requests_per_second"]))
         self._created_at = datetime.now(UTC)
         self._started_at: datetime | None = None
         self._answered: PreparedRequest | None = None
         """The last request that was answered."""
-        self.session = Session(config)
         self.auth = sign_in(config, self.fetch_token)
 
     @property

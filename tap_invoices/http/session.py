@@ -37,7 +37,8 @@ class Session:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._timeout = float(config["request_timeout"])  # settings files give ``Decimal``
+        self.timeout = float(config["request_timeout"])  # settings files give ``Decimal``
+        """Seconds that a connection, or the next bytes of an answer, may take."""
         self._has_own_bundle = bool(config.get("ca_bundle"))
         self._proxies: dict[str, dict[str, str]] = {}
         self._session = requests.Session()
@@ -71,7 +72,7 @@ class Session:
         try:
             return self._session.get_adapter(url).send(
                 request,
-                timeout=self._timeout,
+                timeout=self.timeout,
                 stream=True,
                 verify=self._verify,
                 proxies=self._proxies[host],
