@@ -92,6 +92,9 @@ MUTANTS = (
            "return len(page.rows) < self.page_size", PAGING),
     Mutant("Exsited ends with its total", "providers/exsited/streams.py", "and page.next in _NULL", "", PAGING),
     Mutant("pages of all sizes may be large", "http/session.py", "if body.tell() > limit:", "if False:", "tests/unit/test_session.py"),
+    Mutant("one host is asked for all", "http/session.py", 'return "/".join(str(request.url).split("/", 3)[:3])', 'return "/"', "tests/unit/test_session.py"),
+    Mutant("a proxy gets a path", "http/session.py", "proxies) if proxies else request.path_url", "proxies) if False else request.path_url", "tests/unit/test_session.py"),
+    Mutant("each request has a connection of its own", "http/session.py", "if origin not in self._pools:", "self.poolmanager.clear()\n        if True:", "tests/unit/test_session.py"),
     Mutant("cursors are trusted", "paging/base.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
     Mutant("a short list is whole", "paging/passes.py", "if total is not None and seen < total:", "if False:", LEDGER),
