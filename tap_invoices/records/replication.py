@@ -24,6 +24,11 @@ def normalise(value: Any, *, is_date: bool) -> str | None:
         return None
 
 
+def day_of(value: str) -> str:
+    """Return the day, in UTC, of a replication value in the form that bookmarks have."""
+    return value[:10]
+
+
 def is_due(value: str | None, since: str | None) -> bool:
     """Tell whether a replication value lies at or after a start; what has none may have changed, and is due."""
     return since is None or value is None or value >= since

@@ -84,23 +84,27 @@ class ChildStream(InvoiceStream):
 
     def note(self, rows: list[Row], since: str | None) -> None:
         """Take from a page of the list what is due: changed at or after the start, or still open."""
-        items = []
-        for row in rows:
-            self._place += 1
-            item = row.get(self.parent_key)
-            if not is_key(item):
-                self._nameless += 1
-                continue
-            value = self.changed(row)
-            kept = row if self.keeps_rows else None
-            if str(item) in self.again:
-                self.again[str(item)].see(value)
-                self.again[str(item)].row = kept
-            elif is_due(value, since) or self.is_open(row):
-                items.append(Pending(str(item), value, place=self._place, row=kept))
-            else:
-                self.counts.count(unchanged=1)
-        self.due.add(items)
+        named = [item for row in rows if (item := self._named(row))]
+        new = [item for item in named if item.id not in self.again]
+        for item in named:
+            if known := self.again.get(item.id):
+                known.see(item)
+        due = [item for item in new if item.is_open or is_due(item.value, since)]
+        self.counts.count(unchanged=len(new) - len(due))
+        self.due.add(due)
+        self.see(named)
+
+    def see(self, items: list[Pending]) -> None:
+        """Take note of all that a page of the list names, whether it is due or not."""
+
+    def _named(self, row: Row) -> Pending | None:
+        self._place += 1
+        item = row.get(self.parent_key)
+        if not is_key(item):
+            self._nameless += 1
+            return None
+        kept = row if self.keeps_rows else None
+        return Pending(str(item), self.changed(row), place=self._place, row=kept, is_open=self.is_open(row))
 
     # Item by item
 
@@ -123,9 +127,8 @@ class ChildStream(InvoiceStream):
             FatalAPIError: If what came could not be kept.
         """
         if self._nameless:
-            self.logger.warning(
-                "%s: %d rows of the list have no `%s` to ask by", self.name, self._nameless, self.parent_key
-            )
+            what = f"rows of the list have no `{self.parent_key}` to ask by"
+            self.services.note(self.name, self._nameless, what)
         self.counts.expected = len(self.again) + len(self.due)
 
     def take(self, due: Pending, result: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
@@ -187,7 +190,7 @@ class ChildStream(InvoiceStream):
     def _doubted(self, row: list[Pending]) -> dict[str, str | None]:
         """Return which of a long row that seems gone the next sync asks for once more; the provider may be ill."""
         if len(row) == ALIKE:
-            self.logger.warning("%s: %d items in a row seem gone; the next sync asks for them again", self.name, ALIKE)
+            self.services.note(self.name, ALIKE, "items in a row seem gone; the next sync asks for them again")
         self.has_doubts = self.has_doubts or bool(row)
         return {each.id: each.value for each in row if not each.again}
 

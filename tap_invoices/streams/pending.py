@@ -33,14 +33,17 @@ class Pending:
     """Of the row that names it, in the list as it came: the first is 1."""
     row: Any = None
     """That row, where the child needs it."""
+    is_open: bool = False
+    """Whether it may change although its replication value does not."""
     again: bool = False
     """Whether an earlier sync could not get it."""
     is_listed: bool = False
     """Whether the value is from this sync's list, for one that an earlier sync could not get."""
 
-    def see(self, value: str | None) -> None:
-        """Take the replication value of one more row that names it."""
-        self.value = _earlier(self.value, value) if self.is_listed else value
+    def see(self, other: Pending) -> None:
+        """Take from one more row that names it the replication value, and the row."""
+        self.value = _earlier(self.value, other.value) if self.is_listed else other.value
+        self.row = other.row
         self.is_listed = True
 
 

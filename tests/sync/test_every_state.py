@@ -119,8 +119,16 @@ class History:
         elif self.provider in {"matas", "i3dnet"}:
             paid = {"matas": "payment_date", "i3dnet": "paymentDate"}[self.provider]
             self.book.pay(next(key for key in self.book.invoices if not self.book.invoices.peek(key)[paid]))
+            self.post_long_ago(paid)
         else:
             self.book.change(self.dice.choice(list(self.book.invoices)))
+
+    def post_long_ago(self, paid):
+        """Add an invoice that has been created and paid long ago."""
+        at = self._box.now - SPAN / 2
+        stamp = int(at.timestamp()) if self.provider == "i3dnet" else at.isoformat().replace("+00:00", "Z")
+        created = {"matas": "invoice_date", "i3dnet": "creationDate"}[self.provider]
+        self.book.add(1, **{created: stamp, paid: stamp})
 
     def sync(self, state=None):
         return sync(self.config, state, streams=[self.stream])

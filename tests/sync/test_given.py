@@ -222,17 +222,18 @@ ODD_TIMES = (5, 1.5, True, [1], {"a": 1}, "", "31-01-2026", "2026-13-01", "yeste
         *((stream, {"replication_key_value": value}) for stream in (DETAILS, "covage_invoices") for value in ODD_TIMES),
         *((DETAILS, {"failed": {"I1": value}}) for value in ODD_TIMES),
         *(
-            ("covage_invoices", {"before": value})
+            (stream, {"before": value})
+            for stream in ("covage_invoices", DETAILS)
             for value in (
                 [1],
                 "x",
                 {"until": "2026-08-02"},
                 {"count": 5},
                 {"until": 5, "count": 5},
-                {"until": "2026-08-02", "count": "58"},
-                {"until": "2026-13-77", "count": 1},
-                {"until": "2026-08-02", "count": 5, "since": 5},
-                {"until": "2026-08-02", "count": 5, "since": "2025-13-01"},
+                {"until": "2026-08-02", "count": "58", "ids": 58},
+                {"until": "2026-13-77", "count": 1, "ids": "1"},
+                {"until": "2026-08-02", "count": 5, "ids": "5", "since": 5},
+                {"until": "2026-08-02", "count": 5, "ids": "5", "since": "2025-13-01"},
             )
         ),
         (DETAILS, {"failed": ["I1"]}),
@@ -244,7 +245,8 @@ ODD_TIMES = (5, 1.5, True, [1], {"a": 1}, "", "31-01-2026", "2026-13-01", "yeste
     ids=str,
 )
 def test_a_bookmark_of_another_form_is_refused_by_name(box, refused, stream, odd):
-    mark = {"replication_key_value": "2026-08-02", "version": 1, "before": {"until": "2026-08-01", "count": 5}}
+    before = {"until": "2026-08-01", "count": 5, "ids": "5"}
+    mark = {"replication_key_value": "2026-08-02", "version": 1, "before": before}
     said = refused(settings(box, "covage", "matas"), {"bookmarks": {stream: {**mark, **odd}}})
     assert stream in said or odd.keys() <= {"failed", "shape"}
 

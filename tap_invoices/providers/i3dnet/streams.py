@@ -17,8 +17,8 @@ from tap_invoices.paging.base import Page, ParsedPage
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, in_header, of_mapping, page_size, secret, text
 from tap_invoices.providers.i3dnet.invoice import MAPPING
+from tap_invoices.streams.backdated import BackdatedStream
 from tap_invoices.streams.base import InvoiceStream
-from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.details import DetailStream
 from tap_invoices.streams.documents import DocumentStream
 from tap_invoices.streams.lists import PagedListStream
@@ -111,7 +111,7 @@ class UnpaidInvoices(I3dnetList):
     path = "/v3/account/invoice/unpaid"
 
 
-class I3dnetItem(I3dnetStream, ChildStream):
+class I3dnetItem(I3dnetStream, BackdatedStream):
     """What is asked for invoice by invoice."""
 
     replication_key = "changed_on"

@@ -15,6 +15,7 @@ from tap_invoices.http.auth import BearerAuth
 from tap_invoices.providers.base import Provider, in_header, of_mapping, secret, text
 from tap_invoices.providers.matas.invoice import MAPPING
 from tap_invoices.streams.arrays import SinglePageList
+from tap_invoices.streams.backdated import BackdatedStream
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.details import DetailStream
 
@@ -43,7 +44,7 @@ class Invoices(MatasStream, SinglePageList):
         return {"filter[status]": "all"}
 
 
-class InvoiceDetails(MatasStream, DetailStream):
+class InvoiceDetails(MatasStream, BackdatedStream, DetailStream):
     """Each invoice with its lines."""
 
     name = "matas_invoice_details"
