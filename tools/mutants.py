@@ -168,7 +168,7 @@ MUTANTS = (
     Mutant("what is not told is not paid", "einvoice/checks.py", "0 if paid is None and states_all else paid", "paid or 0", UNIFIED),
     Mutant("a rate's tax must be right", "einvoice/checks.py", "max(counts[entry", "min(0, counts[entry", UNIFIED),
     Mutant("any invoice's XML is believed", "einvoice/reading.py", "if number is None or", "if True or", EMBEDDED),
-    Mutant("the older XML is read", "einvoice/reading.py", "key=itemgetter(0), reverse=True", "key=itemgetter(0)", EMBEDDED),
+    Mutant("the older XML is read", "einvoice/reading.py", "if reading and kind > rank:", "if reading:", EMBEDDED),
     Mutant("a DOCTYPE is taken", "einvoice/xml.py", "    def doctype(self", "    def no_doctype(self", EMBEDDED),
     Mutant("elements are as deep as they like", "einvoice/xml.py", "if self._depth > _DEEPEST:", "if False:", EMBEDDED),
     Mutant("bombs go off", "einvoice/pdf.py", '"zlib_maximum_output_length": MOST_BYTES,', "", EMBEDDED),

@@ -13,7 +13,7 @@ from tap_invoices.einvoice.currency import currency
 from tap_invoices.einvoice.days import basic_day
 from tap_invoices.einvoice.exact import Amount, negate, number
 from tap_invoices.einvoice.model import Document, line
-from tap_invoices.einvoice.rules import CREDIT_NOTES
+from tap_invoices.einvoice.rules import CREDIT_NOTES, credited
 from tap_invoices.einvoice.tax import tax_entry
 
 CII, ZUGFERD_1 = 2, 1
@@ -140,7 +140,7 @@ def _tax(entry: Element) -> TaxEntry:
 
 def _line(item: Element) -> LineColumns | None:
     """Return a line; None for a note, and for what only sums up or explains other lines."""
-    net = _amount(item, "Settlement/Summation/LineTotalAmount")
+    net = _text(item, "Settlement/Summation/LineTotalAmount")
     if net is None or _text(item, "AssociatedDocumentLineDocument/LineStatusReasonCode") in _NOT_COUNTED:
         return None
     quantity = item.find("Delivery/BilledQuantity")
@@ -155,7 +155,7 @@ def _line(item: Element) -> LineColumns | None:
         unit=None if quantity is None else quantity.get("unitCode"),
         unit_price=_amount(item, f"{price}/ChargeAmount"),
         price_base_quantity=_amount(item, f"{price}/BasisQuantity"),
-        net_amount=net,
+        net_amount=_number(net),
         tax_amount=_amount(item, "Settlement/ApplicableTradeTax/CalculatedAmount"),
         tax_category=_text(item, "Settlement/ApplicableTradeTax/CategoryCode"),
         tax_rate=_amount(item, "Settlement/ApplicableTradeTax/RateApplicablePercent"),
@@ -170,13 +170,13 @@ def _sign(columns: InvoiceColumns, lines: list[LineColumns]) -> None:
     """Turn the amounts of a credit note round, all or none, so that what is owed is negative and all still adds up."""
     totals = (columns[name] for name in ("gross_amount", "net_amount", "due_amount"))
     first = next((number(total) for total in totals if total), None)
-    if columns["type_code"] not in CREDIT_NOTES or first is None or first < 0:
+    if columns["type_code"] not in CREDIT_NOTES or first is None:
         return
-    _turn(columns, AMOUNTS)
-    for entry in columns["tax_breakdown"] or []:
-        _turn(entry, ("base_amount", "tax_amount"))
-    for each in lines:
-        _turn(each, ("quantity", "net_amount", "tax_amount"))
+    lines[:] = [credited(each, turned=first > 0) for each in lines]
+    if first > 0:
+        _turn(columns, AMOUNTS)
+        for entry in columns["tax_breakdown"] or []:
+            _turn(entry, ("base_amount", "tax_amount"))
 
 
 def _turn(columns: Any, names: Iterable[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import itemgetter
 from typing import IO, TYPE_CHECKING
 
 from tap_invoices.einvoice import cii, pdf, xml
@@ -56,22 +55,29 @@ def read(file: IO[bytes], number: str | None = None) -> Reading:
 
 
 def _read(file: IO[bytes], number: str | None) -> Reading:
-    found, fault = [], None
+    best, rank, is_other, fault = None, 0, False, None
     for content in pdf.attachments(file):
         try:
             if isinstance(content, Exception):
                 raise content  # noqa: TRY301
-            root = xml.parse(content)
+            kind, reading = _invoice_in(content, number)
         except Exception as error:  # noqa: BLE001
-            fault = fault or error
+            fault = fault or type(error).__name__
             continue
-        if rank := cii.recognise(root):
-            found.append((rank, content, root))
-    for _, content, root in sorted(found, key=itemgetter(0), reverse=True):
-        if number is None or is_same_number(cii.number_of(root), number):
-            return Reading(Outcome.READ, cii.read(root), xml.decoded(content), cii.profile(root))
-    if found:
+        if reading and kind > rank:
+            best, rank = reading, kind
+        is_other = is_other or (kind > 0 and not reading)
+    if best:
+        return best
+    if is_other:
         return Reading(Outcome.OTHER_INVOICE)
-    if fault:
-        return Reading(Outcome.UNREADABLE, fault=type(fault).__name__)
-    return Reading(Outcome.NO_XML)
+    return Reading(Outcome.UNREADABLE, fault=fault) if fault else Reading(Outcome.NO_XML)
+
+
+def _invoice_in(content: bytes, number: str | None) -> tuple[int, Reading | None]:
+    """Return which kind of invoice an XML is, and what it says if it has the number; of its tree nothing is kept."""
+    root = xml.parse(content)
+    kind = cii.recognise(root)
+    if not kind or not (number is None or is_same_number(cii.number_of(root), number)):
+        return kind, None
+    return kind, Reading(Outcome.READ, cii.read(root), xml.decoded(content), cii.profile(root))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tap_invoices.einvoice.exact import Amount, Number, add, negate, number
@@ -39,23 +39,38 @@ def signed(type_code: str | None, amount: Number) -> Amount:
     return negate(owed) if owed is not None and owed > 0 and type_code in CREDIT_NOTES else owed
 
 
-def signed_lines(type_code: str | None, lines: Iterable[LineColumns]) -> list[LineColumns]:
+def signed_lines(
+    type_code: str | None, lines: Iterable[LineColumns], amounts: Sequence[Number] | None = None
+) -> list[LineColumns]:
     """Return lines as what the buyer owes: negative in all for a credit note, whichever sign the provider gives them.
 
-    A line against the others, such as a discount, stays one. Quantity and tax go with the amount; prices are positive.
+    Args:
+        type_code: What kind of invoice they are of.
+        lines: All of the invoice's.
+        amounts: Theirs, whose signs count where the lines' own are not known.
     """
     found = list(lines)
     if type_code not in CREDIT_NOTES:
         return found
-    total = add(0, *(net for each in found if (net := each.get("net_amount")) is not None))
-    return [_credited(each, turned=bool(total and total > 0)) for each in found]
+    sizes = [each.get("net_amount") for each in found] if amounts is None else amounts
+    total = add(0, *(size for size in sizes if size is not None))
+    turned = bool(total and total > 0)
+    return [credited(line, size, turned=turned) for line, size in zip(found, sizes, strict=True)]
 
 
-def _credited(line: LineColumns, *, turned: bool) -> LineColumns:
+def credited(line: LineColumns, size: Number = None, *, turned: bool) -> LineColumns:
+    """Return a credit note's line as what the buyer owes.
+
+    A line against the others, such as a discount, stays one. Quantity and tax go with the amount; prices are positive.
+
+    Args:
+        line: As it came.
+        size: Its amount, where that of the line is not known.
+        turned: Whether the credit note's amounts come as positive ones.
+    """
     net = number(line.get("net_amount"))
-    if turned:
-        net = negate(net)
-    is_owed = bool(net and net > 0)
+    owed = net if size is None else number(size)
+    is_owed = bool(owed and (owed > 0) != turned)
 
     def sized(amount: Number, *, positive: bool) -> Amount:
         size = number(amount)
@@ -64,7 +79,7 @@ def _credited(line: LineColumns, *, turned: bool) -> LineColumns:
     return line | {
         "quantity": sized(line.get("quantity"), positive=is_owed),
         "unit_price": sized(line.get("unit_price"), positive=True),
-        "net_amount": net,
+        "net_amount": negate(net) if turned else net,
         "tax_amount": sized(line.get("tax_amount"), positive=is_owed),
     }
 

@@ -103,6 +103,26 @@ def test_a_row_becomes_what_is_written_down(path):
     assert exactly(lines) == exactly([whole("invoice_lines", line) for line in case["lines"]])
 
 
+@pytest.mark.parametrize("settings", [{}, {"amounts_in": "units"}, {"amounts_in": "cents"}], ids=str)
+@pytest.mark.parametrize(
+    ("prices", "total", "taxes"),
+    [((100, -10), 108, ["-20", "2"]), ((120, -12), 108, ["-20", "2"]), ((-100, 10), -108, ["-20", "2"])],
+    ids=["net", "gross", "negative"],
+)
+def test_the_lines_of_a_credit_note_have_the_same_signs_whatever_is_known_of_its_amounts(
+    settings, prices, total, taxes
+):
+    items = [
+        {"quantity": quantity, "unitPrice": 10, "totalPrice": price, "taxRate": 20, "taxAmount": tax}
+        for quantity, price, tax in zip((10, -1), prices, (20, -2), strict=True)
+    ]
+    row = {"id": "1", "type": "CREDIT_NOTE", "currency": "EUR", "totalAmount": total, "lineItems": items}
+    _, lines = unify("ibana", row, settings=settings)
+    assert [str(line["quantity"]) for line in lines] == ["-10", "1"]
+    if settings == {"amounts_in": "units"}:
+        assert [str(line["tax_amount"]) for line in lines] == taxes
+
+
 def test_every_provider_has_golden_files():
     assert {path.parts[-3] for path in GOLDEN} == set(MAPPINGS)
 

@@ -12,6 +12,7 @@ import zlib
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from weakref import WeakSet
 
 import pypdf
 import pytest
@@ -173,6 +174,17 @@ def test_a_credit_note_that_is_negative_already_stays_so():
     assert str(row_of(found)["gross_amount"]) == "-119.76"
 
 
+@pytest.mark.parametrize("price", ["49.90", "-49.90"])
+def test_the_lines_of_a_negative_credit_note_are_signed_as_one(price):
+    """Its issuer has negated some of the amounts."""
+    lines = [Line("Fibre", D(-2), D("49.90"), D(20))]
+    text = to_xml(EInvoice("INV 7", date(2026, 1, 2), type_code="381", lines=lines)).decode()
+    text = changed('unitCode="C62">-2<', 'unitCode="C62">2<', text)
+    text = changed("<ram:ChargeAmount>49.90<", f"<ram:ChargeAmount>{price}<", text)
+    [line] = reading(carrying(text)).document.lines
+    assert [str(line[name]) for name in ("quantity", "unit_price", "net_amount")] == ["-2", "49.90", "-99.80"]
+
+
 def test_a_credit_note_still_adds_up_when_its_amounts_have_both_signs():
     lines = [Line("Fibre", D(2), D("49.90"), D(20)), Line("Fee kept", D(-1), D("10.00"), D(20))]
     issued = EInvoice("INV 7", date(2026, 1, 2), type_code="381", lines=lines, paid=D("150.00"))
@@ -227,6 +239,22 @@ def test_what_is_no_xml_is_not_looked_at():
     assert reading(carrying(**{"terms.pdf": b"%PDF", "data.csv": PLAIN})) == Reading(Outcome.NO_XML)
 
 
+def test_one_tree_at_a_time_is_in_memory(monkeypatch):
+    """One of 5 MB takes up to 130 MB."""
+    trees, alive, parse = WeakSet(), [], xml.parse
+
+    def watched(content):
+        alive.append(len(trees))
+        root = parse(content)
+        trees.add(root)
+        return root
+
+    monkeypatch.setattr(xml, "parse", watched)
+    other = changed("INV 7", "INV 8")
+    assert reading(carrying(other, PLAIN, other, other)).outcome is Outcome.READ
+    assert alive == [0, 0, 0, 0]
+
+
 def test_a_broken_attachment_beside_the_invoice_does_no_harm():
     assert reading(carrying("<broken", PLAIN, b"\xff\xfe<")).outcome == Outcome.READ
     assert reading(carrying("<broken")) == Reading(Outcome.UNREADABLE, fault="ParseError")
@@ -256,6 +284,14 @@ def test_notes_and_subtotals_are_no_lines():
     total = "<ram:LineTotalAmount>10.00</ram:LineTotalAmount>"
     for profile in ("EN 16931", "ZUGFeRD 1.0"):
         assert len(reading(carrying(changed(total, "", to_xml(ISSUED, profile).decode()))).document.lines) == 1
+
+
+def test_a_line_whose_amount_cannot_be_read_stays_a_line():
+    total = "<ram:LineTotalAmount>10.00</ram:LineTotalAmount>"
+    document = reading(carrying(changed(total, total.replace("10.00", "1,234.56")))).document
+    assert [line["net_amount"] and str(line["net_amount"]) for line in document.lines] == ["1.01", None]
+    row = invoice(id="1", direction="payable", document=document)
+    assert row["checks"]["br_co_10"] is None
 
 
 def test_several_due_dates_are_none():

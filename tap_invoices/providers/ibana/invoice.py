@@ -85,6 +85,7 @@ def _amounts(row: RawRow, context: MappingContext) -> list[LineColumns]:
             }
             for item, net, tax in zip(items, nets, taxes, strict=True)
         ),
+        [item.get("totalPrice") for item in items],  # with or without tax, in units or in cents: the sign is the same
     )
 
 
