@@ -9,7 +9,9 @@ from email.utils import parsedate_to_datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_SECONDS, _MOST_SECONDS = 100_000_000, 50_000_000_000
-"""From 1973 to about 3554: what is smaller is a year or a date without its hyphens, what is larger milliseconds."""
+"""From 1973 to about 3554: what is smaller is a year or a date without its hyphens."""
+_LEAST_MILLISECONDS, _MOST_MILLISECONDS = 10**12, 5 * 10**12
+"""From 2001 to 2128: digits in a row that are a date and a time are fewer, or more."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 
@@ -35,7 +37,7 @@ def rfc3339(time: datetime) -> str:
 def to_utc(value: str | int | Decimal) -> str | None:
     """Return a provider's time in UTC with ``Z``; what already is so stays as it came.
 
-    Numbers, and texts of digits, are seconds since 1970, and 0 is no time.
+    Numbers, and texts of digits, are seconds or milliseconds since 1970, and 0 is no time.
 
     Raises:
         ValueError: If it cannot be read as a time.
@@ -52,13 +54,15 @@ def to_utc(value: str | int | Decimal) -> str | None:
     return rfc3339(parse(value))
 
 
-def _from_epoch(seconds: int | Decimal) -> str | None:
-    if not seconds:
+def _from_epoch(number: int | Decimal) -> str | None:
+    if not number:
         return None
-    if not _LEAST_SECONDS <= seconds < _MOST_SECONDS:
-        msg = "not a number of seconds since 1970"
-        raise ValueError(msg)
-    return rfc3339(_EPOCH + timedelta(microseconds=int(seconds * 1_000_000)))
+    if _LEAST_SECONDS <= number < _MOST_SECONDS:
+        return rfc3339(_EPOCH + timedelta(microseconds=int(number * 1_000_000)))
+    if _LEAST_MILLISECONDS <= number < _MOST_MILLISECONDS:
+        return rfc3339(_EPOCH + timedelta(microseconds=int(number * 1_000)))
+    msg = "not a number of seconds or milliseconds since 1970"
+    raise ValueError(msg)
 
 
 def to_date(value: str) -> str | None:

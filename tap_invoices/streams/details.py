@@ -13,7 +13,6 @@ from tap_invoices.http.session import read_body
 from tap_invoices.paging.keys import KeySet, is_key
 from tap_invoices.records.decode import decode, encode
 from tap_invoices.streams.children import ChildStream
-from tap_invoices.streams.schemas import own_schema
 from tap_invoices.streams.services import Batch, Row
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class DetailStream(SingleStream):
     def _may_be(self, row: Row, due: Pending) -> bool:
         """Tell whether a row is of an invoice, and does not say that it is another one than was asked for."""
         own_id = row.get(self.parent_key)
-        return not row.keys().isdisjoint(own_schema(self.name)["properties"]) and (
+        return not row.keys().isdisjoint(self.row_schema()["properties"]) and (
             not is_key(own_id) or str(own_id) == due.id
         )
 

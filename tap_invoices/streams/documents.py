@@ -152,9 +152,17 @@ class DocumentStream(SingleStream, ABC):
                 raise FatalAPIError(msg)
             digest.update(chunk)
             body.write(chunk)
-        _check_pdf(body, size)
+        body.seek(0)
+        if b"%PDF-" not in body.read(_HEAD):
+            self.refuse(body)
+            msg = f"the body ({size} bytes) is not a PDF"
+            raise BodyError(msg)
+        _check_end(body, size)
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         return {"media_type": media_type or "application/pdf", "size": size, "sha256": digest.hexdigest()}
+
+    def refuse(self, body: IO[bytes]) -> None:
+        """Raise what a body that is no PDF says, where its provider has errors there."""
 
     @property
     def _max_bytes(self) -> int:
@@ -202,22 +210,20 @@ def file_name(key: str) -> str:
     return f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.pdf".lstrip("-")
 
 
-def _check_pdf(body: IO[bytes], size: int) -> None:
-    """Look for a PDF's header near the start, and for its end mark, after which no object may begin.
+def _check_end(body: IO[bytes], size: int) -> None:
+    """Look for a PDF's end mark, after which no object may begin.
 
-    What stands before the one and after the other is padding, which readers pass over. An object after an end mark is
-    of a later part: of an update, or of a file that begins with its first page, and the end of that part is missing.
+    What else stands after it is padding, which readers pass over, as they do before the header. An object after an end
+    mark is of a later part: of an update, or of a file that begins with its first page, and the end of that part is
+    missing.
 
     Raises:
-        BodyError: If it is no whole PDF.
+        BodyError: If it is cut off.
     """
     body.seek(0)
     head = body.read(_HEAD)
     body.seek(max(0, size - _TAIL))
     tail = body.read()
-    if b"%PDF-" not in head:
-        msg = f"the body ({size} bytes) is not a PDF"
-        raise BodyError(msg)
     end = tail.rfind(b"%%EOF")
     is_first_part = b"/Linearized" in head and _NO_OFFSET.search(tail, max(0, end - _HEAD), max(0, end))
     if end < 0 or is_first_part or _OBJECT.search(tail, end):

@@ -121,6 +121,17 @@ def test_a_link_without_a_cursor_is_an_error_and_no_end(box, read, no_waits):  #
     assert LIST in read(LIST).failures
 
 
+def test_a_last_page_may_lack_the_next_one_where_a_count_tells_whether_all_came(box, read, no_waits):  # noqa: ARG001
+    row = '{"invoice_number": "A-1", "accounting_date": "2026-01-31"}'
+    answer = {"path": "/invoice/$", "times": None}
+    box.faults.add(**answer, action={"status": 200, "body": f'{{"count": 1, "results": [{row}]}}'})
+    assert read(LIST).keys(LIST) == [("A-1",)]
+    for body in (f'{{"count": 2, "results": [{row}]}}', f'{{"results": [{row}]}}'):
+        box.faults.clear()
+        box.faults.add(**answer, action={"status": 200, "body": body})
+        assert LIST in read(LIST).failures
+
+
 @pytest.mark.parametrize("turns", [1, 2])
 def test_a_cursor_that_comes_again_is_an_error_that_names_it(box, read, turns):
     box.faults.add(path="/invoice/$", times=None, action={"repeat_cursor": turns})

@@ -10,13 +10,14 @@ import pytest
 LIST = "exsited_invoices"
 DETAILS = "exsited_invoice_details"
 ORDERS = "exsited_order_invoices"
+DOCUMENTS = "exsited_invoice_documents"
 ALL = [
     LIST,
     DETAILS,
     "exsited_invoice_information",
     ORDERS,
     "exsited_account_invoices",
-    "exsited_invoice_documents",
+    DOCUMENTS,
 ]
 TOKEN = "/exsited/api/v1/oauth2/token"
 
@@ -68,6 +69,20 @@ def test_an_error_at_200_that_says_401_is_a_token_that_ended(box, read):
     assert done.failures == {}
     assert len(done.records[LIST]) == 25
     assert box.tokens_issued("exsited") == 2
+
+
+def test_an_error_at_200_instead_of_a_pdf_says_the_same(box, read):
+    """That the token has ended; of another, that it is an error."""
+    box.faults.add(path="/pdf$", action={"status": 200, "body": '{"errors": [{"code": 401, "message": "x"}]}'})
+    done = read(DOCUMENTS)
+    assert done.failures == {}
+    assert len(done.records[DOCUMENTS]) == 25
+    assert box.tokens_issued("exsited") == 2
+    box.faults.add(path="/pdf$", times=None, action={"status": 200, "body": '{"errors": [{"code": 400}]}'})
+    assert "an error at 200, with code 400" in read(DOCUMENTS).failures[DOCUMENTS]
+    box.faults.clear()
+    box.faults.add(path="/pdf$", times=None, action={"status": 200, "body": "[1"})
+    assert "is not a PDF" in read(DOCUMENTS).failures[DOCUMENTS]
 
 
 def test_another_error_at_200_is_an_error_and_no_empty_list(box, read):

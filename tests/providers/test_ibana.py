@@ -53,17 +53,26 @@ def test_there_is_no_upper_bound_without_a_lower_one(box, read):
     assert not {name for query in queries(box) for name in query if name.startswith(("updated", "created"))}
 
 
-@pytest.mark.parametrize(
-    ("lookback", "slack"), [(0, timedelta(seconds=1)), (1, timedelta(days=1)), (3, timedelta(days=3))]
-)
+@pytest.mark.parametrize(("lookback", "slack"), [(0, timedelta()), (1, timedelta(days=1)), (3, timedelta(days=3))])
 def test_a_bound_that_may_be_exclusive_loses_nothing(box, read, lookback, slack):
     first = read(LIST)
     box.clear()
     second = read(LIST, state=first.state, lookback_days=lookback)
-    since = datetime.fromisoformat(first.bookmark(LIST)["replication_key_value"]) - slack
+    since = datetime.fromisoformat(first.bookmark(LIST)["replication_key_value"]) - slack - timedelta(seconds=1)
     assert {datetime.fromisoformat(query["updatedFrom"]) for query in queries(box)} == {since}
     newest = max(record["updatedAt"] for record in first.records[LIST])
     assert newest in {record["updatedAt"] for record in second.records[LIST]}
+
+
+def test_the_start_date_s_own_moment_is_asked_for_and_nothing_before_it(box, sync):
+    at = "2026-03-01T07:00:00.000Z"
+    book = box.book("ibana")
+    on_time, early = book.add(updatedAt=at), book.add(updatedAt="2026-03-01T06:59:59.999Z")
+    box.clear()
+    run = sync({**box.config("ibana"), "start_date": at}, select=[LIST])
+    assert {query["updatedFrom"] for query in queries(box)} == {"2026-03-01T06:59:59Z"}
+    assert (on_time,) in run.keys(LIST)
+    assert (early,) not in run.keys(LIST)
 
 
 @pytest.mark.parametrize("turns", [1, 2])

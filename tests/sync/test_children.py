@@ -13,7 +13,7 @@ import pytest
 from tap_invoices.records.decode import decode
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW, crossed
-from tests.support.run import CHILDREN, DOCUMENTS, LISTS, SUB_LISTS, provider_of
+from tests.support.run import CHILDREN, DOCUMENTS, LISTS, SUB_LISTS, bookmark_in, provider_of
 
 LIST_OF = {
     "covage": "covage_invoices",
@@ -499,6 +499,15 @@ def test_an_answer_that_is_not_the_invoice_that_was_asked_for_is_none(box, sync,
     assert len(done.keys(stream)) == len(set(done.keys(stream)))
 
 
+def test_lines_are_made_of_what_is_the_provider_s_invoice(box, sync, no_waits):  # noqa: ARG001
+    """`description` is a field of `invoice_lines`, and none of i3D.net's invoice."""
+    wrong, *_ = box.book("i3dnet").invoices
+    body = '[{"description": "try later"}]'
+    box.faults.add(path=f"/account/invoice/{wrong}$", times=None, action={"status": 200, "body": body})
+    done = sync(settings(box, DETAILS), select=["invoice_lines"])
+    assert list(bookmark_in(done.state, "invoice_lines", "i3dnet/default")["failed"]) == [wrong]
+
+
 def test_failures_that_differ_in_size_are_alike(sync, no_waits):  # noqa: ARG001
     with Sandbox(invoices=60) as box:
         path = CHILDREN["matas_invoice_details"]
@@ -759,7 +768,7 @@ def test_lines_do_not_grow_with_the_details(sync, caplog):
     ("stream", "parameter", "sent"),
     [
         ("covage_invoices", "accounting_date_gt", "2025-05-31"),
-        ("ibana_invoices", "updatedFrom", "2025-05-31T22:00:00Z"),
+        ("ibana_invoices", "updatedFrom", "2025-05-31T21:59:59Z"),
     ],
 )
 def test_a_filter_goes_out_from_the_start_date_and_none_without(box, sync, stream, parameter, sent):

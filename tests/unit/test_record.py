@@ -218,6 +218,12 @@ def test_seconds_since_1970_become_a_date_time(seconds, as_text):
     assert instant(shown).timestamp() == seconds
 
 
+@given(st.integers(1_000_000_000_000, 4_000_000_000_000), st.booleans())
+def test_milliseconds_since_1970_become_a_date_time_to_the_millisecond(milliseconds, as_text):
+    shown, _ = read("moment", str(milliseconds) if as_text else milliseconds)
+    assert (instant(shown) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1) == milliseconds
+
+
 @pytest.mark.parametrize("nothing", [pytest.param(0, id="number"), "0", Decimal("0.0")])
 def test_second_0_is_no_time(nothing):
     assert read("moment", nothing) == (None, None)
@@ -246,7 +252,7 @@ def test_a_date_time_of_another_form_is_written_in_ours_or_kept_elsewhere(text):
 
 @pytest.mark.parametrize(
     "odd",
-    ["yesterday", "31.01.2025", "2025-02-30", "2025-W05", "20250131T120000Z", 1_730_000_000_000, True, ["2025-01-31"]],
+    ["yesterday", "31.01.2025", "2025-02-30", "2025-W05", "20250131T120000Z", 17_300_000_000_000, True, ["2025-01-31"]],
 )
 def test_what_is_no_date_time_is_kept_elsewhere(odd):
     assert read("moment", odd) == (None, {"moment": odd})

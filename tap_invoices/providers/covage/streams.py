@@ -48,7 +48,11 @@ class Invoices(PostedListStream):
 
     @override
     def parse_page(self, body: Any) -> ParsedPage:
-        return ParsedPage(body["results"], body.get("count"), _cursor(body["next_page"]))
+        count = body.get("count")
+        next_page = (
+            body["next_page"] if count is None else body.get("next_page")
+        )  # a count tells a list that ends early
+        return ParsedPage(body["results"], count, _cursor(next_page))
 
 
 class InvoiceDocuments(PostedStream, DocumentStream):

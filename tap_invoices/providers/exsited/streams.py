@@ -8,17 +8,19 @@ Reference: https://developer.exsited.com/invoice-get-api-documentation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_invoices.errors import FatalAPIError, SignedOutError
+from tap_invoices.errors import BodyError, FatalAPIError, SignedOutError
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.http.request import TokenRequest
 from tap_invoices.paging.base import Page, ParsedPage
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, of_mapping, page_size, secret, text
 from tap_invoices.providers.exsited.invoice import MAPPING
+from tap_invoices.records.decode import decode
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import SubListStream
 from tap_invoices.streams.details import DetailStream
@@ -166,6 +168,12 @@ class InvoiceDocuments(ExsitedStream, DocumentStream):
     path = "/api/v2/invoices/{id}/pdf"
     parent = Invoices
     parent_key = "id"
+
+    @override
+    def refuse(self, body: IO[bytes]) -> None:
+        body.seek(0)
+        with suppress(BodyError):  # it is no JSON
+            _refuse_errors(decode(body.read()))
 
 
 def _sign_in(config: Mapping[str, Any], fetch_token: FetchToken) -> TokenAuth:

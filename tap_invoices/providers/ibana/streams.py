@@ -73,11 +73,8 @@ class Invoices(PagedListStream):
 
     @property
     def _updated_from(self) -> str | None:
-        """The start; a second earlier where no lookback makes up for a bound that may be exclusive."""
-        if self.since is None:
-            return None
-        slack = timedelta(seconds=0 if self.settings["lookback_days"] else 1)
-        return times.rfc3339(times.parse(self.since) - slack)
+        """A second before the start, for the bound may be exclusive."""
+        return None if self.since is None else times.rfc3339(times.parse(self.since) - timedelta(seconds=1))
 
     @override
     def parse_page(self, body: Any) -> ParsedPage:
