@@ -54,6 +54,7 @@ VERBATIM = "tests/unit/test_verbatim.py"
 UNIFIED = "tests/unit/test_einvoice_model.py"
 EXACT = "tests/unit/test_einvoice_exact.py"
 EMBEDDED = "tests/unit/test_einvoice_pdf.py"
+BACKDATED = "tests/sync/test_backdated.py"
 MAPPED = "tests/providers/test_unified.py"
 GOLDEN = f"{MAPPED}::test_a_row_becomes_what_is_written_down"
 RECORD = "tests/unit/test_record.py"
@@ -98,6 +99,11 @@ MUTANTS = (
     Mutant("cursors are trusted", "paging/base.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
     Mutant("a short list is whole", "paging/passes.py", "if total is not None and seen < total:", "if False:", LEDGER),
+    Mutant("a short list's children are whole", "sync/reader.py", "child.is_short = listing.is_short", "pass", "tests/sync/test_completeness.py -k version_is"),
+    Mutant("nothing is posted late", "streams/backdated.py", "!= self.known.ids:", "!= self.known.ids and False:", BACKDATED),
+    Mutant("a shorter lookback leaves days out", "streams/backdated.py", "day = min(day, times.shift(self.known.until, 1))", "pass", BACKDATED),
+    Mutant("what may be paid yet is taken for settled", "streams/backdated.py", "if item.value and not item.is_open:", "if item.value:", BACKDATED),
+    Mutant("an ended token is no error in a PDF's place", "providers/exsited/streams.py", "_refuse_errors(decode(body.read()))", "pass", "tests/providers/test_exsited.py"),
     Mutant("a list is read once", "paging/passes.py", "MOST_PASSES = 3", "MOST_PASSES = 1", LEDGER),
     Mutant("a short list is always a warning", "streams/lists.py", 'if self.config.get("on_short") != "warn":', "if False:", LEDGER),
     Mutant("the ledger is written anew", "streams/ledger.py", '"a", encoding', '"w", encoding', LEDGER),
@@ -158,6 +164,7 @@ MUTANTS = (
     Mutant("any certificate will do", "http/session.py", "verify=self._verify", "verify=False", SECURITY),
     # The unified invoice
     Mutant("the other sign is rounded", "einvoice/exact.py", "decimal.copy_negate() if decimal", "-decimal if decimal", EXACT),
+    Mutant("unknown amounts have no sign", "einvoice/rules.py", "if amounts is None else amounts", "", UNIFIED),
     Mutant("zero keeps its sign", "einvoice/exact.py", "return decimal or decimal.copy_abs()", "return decimal", EXACT),
     Mutant("sums are rounded", "einvoice/exact.py", "prec=200, traps=[Inexact, InvalidOperation]", "prec=200", EXACT),
     Mutant("the sign names any currency's word", "einvoice/currency.py", 'named in {"", "€"} or named.startswith("EUR")', "True", UNIFIED),
@@ -226,6 +233,7 @@ MUTANTS = (
     Mutant("accounts share a user's maps", "streams/maps.py", "return all(isinstance", "return True or all(isinstance", SIDE_BY_SIDE),
     Mutant("one account that hangs speaks for all", "http/hosts.py", "self.in_vain >= _TRIES and ", "", SIDE_BY_SIDE),
     Mutant("a sign-in at a doubtful host waits for itself", "http/hosts.py", "self.asker = threading.get_ident()", "pass", f"{SIDE_BY_SIDE} -k wait_for_itself"),
+    Mutant("a sign-in on the way waits for a turn", "http/hosts.py", "if on_the_way or not known.is_doubtful()", "if not known.is_doubtful()", f"{SIDE_BY_SIDE} -k on_the_way"),
     Mutant("who waits keeps its place", "http/retry.py", "if seconds >= _LONG_WAIT else", "if False else", SIDE_BY_SIDE),
     Mutant("a write that was cut short is not gone on with", "streams/writer.py", "rest = rest[binary.write(rest) :]", "rest = binary.write(rest) and None", CRASH),
     Mutant("any number of 404 is believed", "streams/failures.py", "return row if len(row) >= ALIKE else []", "return []", FOLLOWING),

@@ -19,7 +19,8 @@ class Keeper(Protocol):
 
 
 _KEEPERS: WeakSet[Keeper] = WeakSet()
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
+"""A signal's handler logs too, in the thread that it interrupts."""
 
 _MASK = "***"
 _SHORTEST = 3

@@ -30,12 +30,21 @@ class Pool:
         self._started = 0
 
     def submit(self, job: Callable[..., R], *args: Any) -> Future[R]:
-        """Run a job in one of the threads."""
+        """Run a job in one of the threads.
+
+        Raises:
+            RuntimeError: If this machine has not even one more thread; fewer than wanted will do.
+        """
         future: Future[R] = Future()
         self._jobs.put((future, job, args))
         if self._started < self.size:
-            self._started += 1
-            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+            try:
+                threading.Thread(target=self._work, name=f"{self._name}-{self._started + 1}", daemon=True).start()
+            except RuntimeError:
+                if not self._started:
+                    raise
+            else:
+                self._started += 1
         return future
 
     def close(self) -> None:

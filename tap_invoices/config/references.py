@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import fsspec
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_invoices.errors import LocalError
 from tap_invoices.streams import storage
@@ -65,8 +66,17 @@ def reader(entry: Entry, setting: Setting, variables: Variables) -> Callable[[],
         return lambda: _checked(path, setting, given, "is empty: is its variable set?")
     target = expanded(given or "", entry.name)
     if form.endswith("_env"):
-        return lambda: _checked(path, setting, variables.get(target), "names a variable that is not set, or is empty")
+        missing = "names a variable that is not set, or is empty"
+        return lambda: _checked(path, setting, _of_environment(path, variables, target), missing)
     return lambda: _checked(path, setting, _of_file(path, target), "names a file that is empty")
+
+
+def _of_environment(path: str, variables: Variables, name: str) -> str | None:
+    try:
+        return variables.get(name)
+    except ConfigValidationError as error:
+        msg = f"{path} names a variable that may stand in a file: {error.errors[0]}"
+        raise LocalError(msg) from error
 
 
 def _of_file(path: str, url: str) -> str:

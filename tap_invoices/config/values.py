@@ -81,8 +81,12 @@ def effective(provider: Provider, config: Mapping[str, Any], own: Mapping[str, A
 
 def without_accounts(providers: Iterable[Provider], config: Mapping[str, Any]) -> Config:
     """Return settings without the lists of accounts."""
-    given = {provider.name: config[provider.name] for provider in providers if config.get(provider.name)}
-    shared = {name: {n: v for n, v in own.items() if n != "accounts"} for name, own in given.items()}
+    given = {provider.name: config.get(provider.name) for provider in providers}
+    shared = {
+        name: {n: v for n, v in own.items() if n != "accounts"}
+        for name, own in given.items()
+        if isinstance(own, Mapping)  # what is none has been refused, or is just being
+    }
     return {**config, **shared}
 
 

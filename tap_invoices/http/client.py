@@ -80,6 +80,8 @@ class Client:
         self._limiter = Limiter(config["max_connections"], _seconds(config["requests_per_second"]))
         self._created_at = datetime.now(UTC)
         self._started_at: datetime | None = None
+        self._host = ""
+        """Where the streams' requests go."""
         self._answered: PreparedRequest | None = None
         """The last request that was answered."""
         self.auth = sign_in(config, self.fetch_token)
@@ -113,7 +115,8 @@ class Client:
             logger.warning("%s: %s; asking again in %.1f s", counts.stream, reason, seconds)
 
         signed = partial(self._signed, unsigned, ask, counts)
-        return self.run(signed, on_wait, host=_host(unsigned), is_item=request.is_item)
+        self._host = _host(unsigned)
+        return self.run(signed, on_wait, host=self._host, is_item=request.is_item)
 
     def fetch_token(self, request: TokenRequest) -> dict[str, Any]:
         """Ask for a token until there is an answer, and return it.
@@ -131,8 +134,9 @@ class Client:
         def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
             self._logger.warning("Signing in at %s again in %.1f s: %s", self.portal.title, seconds, reason)
 
+        host = _host(prepared)
         try:
-            answer = self.run(ask, on_wait, host=_host(prepared))
+            answer = self.run(ask, on_wait, host=host, on_the_way=host == self._host)
         except FatalAPIError as error:
             if isinstance(error, (ProviderDownError, BusyError)) or error.cause is Cause.BODY:
                 msg = f"at sign-in: {error}"
@@ -141,7 +145,15 @@ class Client:
         self.secrets.update(oauth.secrets_of(answer))
         return answer
 
-    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, host: str, is_item: bool = False) -> R:
+    def run(
+        self,
+        attempt: Callable[[Stopwatch], R],
+        on_wait: OnWait,
+        *,
+        host: str,
+        is_item: bool = False,
+        on_the_way: bool = False,
+    ) -> R:
         """Repeat a request until it is answered, unless the provider is known to be down; remember if it is.
 
         A provider is down when the request for a list used up its time. One item alone may be broken.
@@ -159,7 +171,7 @@ class Client:
         self._refuse_if_down()
         began = time.monotonic()
         try:
-            with self._hosts.trial(host) as is_patient:
+            with self._hosts.trial(host, on_the_way=on_the_way) as is_patient:
                 answer = retry(unless_down, self._max_retry_seconds if is_patient else 0.0, pause, self._away)
         except ProviderDownError as error:
             if is_item and not self.down:

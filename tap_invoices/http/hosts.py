@@ -29,11 +29,11 @@ class Hosts:
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
 
-    def trial(self, host: str) -> AbstractContextManager[bool]:
+    def trial(self, host: str, *, on_the_way: bool = False) -> AbstractContextManager[bool]:
         """Return what to enter to ask a host; it gives whether to be patient.
 
-        One account at a time asks a doubtful host, and once. A sign-in on the way is part of its trial: to wait for a
-        turn of its own would be to wait for itself.
+        One account at a time asks a doubtful host, and once. What is asked on the way is part of the trial: to wait for
+        a turn of its own would be to wait for itself, or for whoever has the turn and waits for the same token.
 
         Raises:
             ProviderDownError: On entering, if several did so a moment ago, in vain.
@@ -41,7 +41,7 @@ class Hosts:
         known = self._known(host)
         if known.asker == threading.get_ident():
             return _IMPATIENT
-        return known.trial() if known.is_doubtful() else _PATIENT
+        return _PATIENT if on_the_way or not known.is_doubtful() else known.trial()
 
     def answered(self, host: str) -> None:
         """Take note that a host has answered."""

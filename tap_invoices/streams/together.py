@@ -55,7 +55,7 @@ class Together:
                         return
             for child in self._active(self._children):
                 self._attempt(child, partial(self._end, child))
-        except (SignInError, ProviderDownError, BusyError) as error:
+        except Exception as error:  # noqa: BLE001  (it is all children's: none may wait for what does not come)
             for child in self._children:
                 self._close(child, error)
             return

@@ -146,8 +146,9 @@ class AccountTap(Tap):
     def _read(self, name: str) -> Generator[Batch, None, None]:
         """Return a stream's batches; the reader starts when the first stream is read, in its account's thread."""
         if self._reader is None:
-            self._reader = AccountReader(list(self.streams.values()), self._memory)
-            self._reader.start()
+            reader = AccountReader(list(self.streams.values()), self._memory)
+            reader.start()
+            self._reader = reader
         return self._reader.read(name)
 
     def secrets(self) -> set[str]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tap_invoices.errors import FatalAPIError
 from tap_invoices.http.account import Identities
+from tap_invoices.http.causes import describe
 from tap_invoices.http.client import Client
 from tap_invoices.http.hosts import Hosts
 from tap_invoices.sync.account import AccountTap, Front
@@ -85,8 +85,8 @@ class Opener:
         """Sync one account. Whatever it meets is its own failure."""
         try:
             tap = self.open(account, away=place.away)
-        except FatalAPIError as error:
-            self._report.fail(account, self._front.selected(account), str(error))
+        except Exception as error:  # noqa: BLE001  (whatever it is, the other accounts must go on)
+            self._report.fail(account, self._front.selected(account), describe(error))
             return
         self._report.watch(account, {s.name: (s.counts, s.page_size) for s in tap.streams.values() if s.selected})
         try:

@@ -101,8 +101,8 @@ class Output:
         def leave() -> None:
             self._holder = threading.get_ident()
             self._write_last()
-            watch.cancel()
             logger.warning("Stopped by %s; what was emitted is in the state", name)
+            watch.cancel()
             sys.exit(128 + signum)
 
         watch.start()

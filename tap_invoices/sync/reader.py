@@ -73,6 +73,8 @@ class AccountReader:
         for taker in takers:
             taker.is_short = listing.is_short
             self._close(taker)
+        for child in children:
+            child.is_short = listing.is_short
         for group in _alike(children):
             Together(group, self._put, self._close).read()
 

@@ -44,7 +44,11 @@ def run_accounts(
         slots = Slots(at_once)
         for account in group:
             slots.enter()
-            threading.Thread(target=run, args=(account, slots), name=f"account-{account}", daemon=True).start()
+            thread = threading.Thread(target=run, args=(account, slots), name=f"account-{account}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # this machine has no more threads
+                run(account, slots)
 
     for _, group in groupby(accounts, key=lambda account: account.provider):
         threading.Thread(target=start_all, args=(list(group),), name="account-starter", daemon=True).start()

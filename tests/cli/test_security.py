@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tap_invoices.cli import redact
 from tap_invoices.cli.probe import Probe
 from tap_invoices.cli.redact import RedactingFormatter, mask
 from tap_invoices.http.client import Client
@@ -236,6 +237,19 @@ def test_cookies_are_not_kept(box):
     box.faults.add(provider="ibana", times=1, action={"status": 503, "headers": {"Set-Cookie": "a=b; Path=/"}})
     sync(settings(box, "ibana"), streams=["ibana_invoices"])
     assert not [request for request in box.requests if "Cookie" in request.headers]
+
+
+def test_a_signal_s_handler_may_log_in_a_thread_that_is_just_logging():
+    said = []
+
+    def handle():
+        with redact._LOCK:  # where the signal comes
+            said.append(RedactingFormatter(logging.Formatter()).format(logging.makeLogRecord({"msg": "stopped"})))
+
+    thread = threading.Thread(target=handle, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert said == ["stopped"]
 
 
 def test_a_proxy_of_the_environment_is_used(box, monkeypatch):

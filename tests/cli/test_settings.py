@@ -687,6 +687,15 @@ def test_bad_settings_from_the_environment_are_refused_by_name(environment, name
     assert said in line
 
 
+@pytest.mark.parametrize("value", ["not json", "[1]", '{"password": "canary",}'])
+def test_an_object_that_is_none_is_refused_in_one_line(run_tap, value):
+    done = run_tap("--config=ENV", TAP_INVOICES_COVAGE=value, TAP_INVOICES_MATAS_TOKEN="t0ken")  # noqa: S106
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "`covage` must be an object" in line
+    assert value not in line
+
+
 @pytest.mark.parametrize("way", ["file", "json", "flat", "file and flat"])
 def test_the_command_takes_settings_in_every_way(run_tap, way):
     arguments, variables = {

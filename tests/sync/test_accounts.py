@@ -16,6 +16,7 @@ import pytest
 from simpleeval import SimpleEval
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_invoices.http.client import Client
 from tap_invoices.http.hosts import Hosts
 from tap_invoices.records.verbatim import check_of
 from tap_invoices.sandbox import Sandbox
@@ -289,6 +290,21 @@ def test_accounts_that_fail_for_one_reason_are_told_together(box, caplog):
     assert told.endswith("does not accept the credentials in `ibana.accounts`")
 
 
+@pytest.mark.parametrize("text", ["A=1\n".encode("utf-16"), None])
+def test_an_env_file_that_cannot_be_read_is_the_failure_of_those_that_may_need_it(box, tmp_path, monkeypatch, text):
+    path = tmp_path / ".env"
+    path.write_bytes(text) if text else path.mkdir()
+    monkeypatch.chdir(tmp_path)
+    config = box.accounts_config("ibana")
+    for number, account in enumerate(config["ibana"]["accounts"]):
+        monkeypatch.setenv(f"TOKEN_{number}", account.pop("token"))
+        account["token_env"] = f"TOKEN_{number}" if number else "TOKEN_OF_NOBODY"
+    run = sync(config, streams=[STREAM])
+    assert list(run.tap.report.failures) == ["ibana/acme"]
+    assert ("not UTF-8" in run.failures[STREAM]) is bool(text)
+    assert rows(run) == {"beta": 25, "gamma": 25}
+
+
 @pytest.mark.parametrize("given", ["token_file", "token_env", "empty"])
 def test_a_secret_that_lacks_is_its_accounts_failure(box, tmp_path, given):
     config = box.accounts_config("ibana")
@@ -424,6 +440,34 @@ def test_a_sign_in_at_a_doubtful_host_does_not_wait_for_itself():
     assert entered == [(False, False)]
 
 
+def test_a_sign_in_on_the_way_waits_for_nobody_s_turn(box, monkeypatch):
+    """Who has the turn may wait for the very token that the sign-in brings."""
+    signed_in, waits = Client.fetch_token, []
+
+    def late(client, request):
+        """Sign in while the host has become doubtful, and another asks it just now."""
+        host, taken, done = request.url.split("/")[2], threading.Event(), threading.Event()
+        for _ in range(3):
+            client._hosts.lost(host, "down", time.monotonic())
+
+        def hold():
+            with client._hosts.trial(host):
+                taken.set()
+                waits.append(done.wait(5))
+
+        threading.Thread(target=hold, daemon=True).start()
+        assert taken.wait(5)
+        try:
+            return signed_in(client, request)
+        finally:
+            done.set()
+
+    monkeypatch.setattr(Client, "fetch_token", late)
+    run = sync(box.accounts_config("exsited", names=["acme"]), streams=["exsited_invoices"])
+    assert not run.failures
+    assert waits == [True]
+
+
 def test_a_host_that_comes_back_is_asked_again(monkeypatch):
     monkeypatch.setattr("tap_invoices.http.hosts._VALID", 0)
     names = [f"account-{number}" for number in range(10)]
@@ -453,6 +497,15 @@ def test_an_account_that_lacks_items_says_why(box, caplog):
         assert not _run(box.accounts_config("matas"))
     told = [record.getMessage() for record in caplog.records if "matas/beta" in record.getMessage()]
     assert [("1 item could not be had (403 for GET /invoice/" in line) for line in told] == [True, True]
+
+
+def test_that_all_of_an_account_s_items_seem_gone_is_told(box, caplog):
+    box.faults.add(provider="matas", account="beta", path="/invoice/", times=None, action={"status": 404})
+    with caplog.at_level(logging.INFO), own_signals():
+        assert _run(box.accounts_config("matas"))
+    told = [record.getMessage() for record in caplog.records if "seem gone" in record.getMessage()]
+    assert "20 items in a row seem gone; the next sync asks for them again (1 accounts)" in told[-1]
+    assert caplog.records[-1].levelno >= logging.INFO
 
 
 def test_a_setting_that_all_accounts_lack_is_asked_for_once(box, caplog):

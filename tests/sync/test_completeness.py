@@ -269,17 +269,19 @@ def test_a_list_is_read_again_twice_at_most(box, stream):
 
 
 def test_no_version_is_activated_where_rows_may_lack(box):
-    """Neither for a list that is short, nor for details of which one failed."""
+    """Neither for a list that is short, nor for its details, nor for details of which one failed."""
     more = {"emit_activate_version_messages": True, "on_short": "warn"}
     rule = box.faults.add
     rule(provider="ibana", times=None, action={"total": 1})
     rule(path=f"/matas/api/invoice/{list(box.book('matas').invoices)[1]}$", times=None, action={"status": 400})
     rule(path="/i3dnet/v3/account/invoice/unpaid$", after=1, times=None, action={"status": 400})
-    streams = ["ibana_invoices", "matas_invoice_details", "i3dnet_unpaid_invoices"]
+    rule(provider="exsited", path=LISTS["exsited_invoices"], times=None, action={"total": 1})
+    streams = ["ibana_invoices", "matas_invoice_details", "exsited_invoice_details", "i3dnet_unpaid_invoices"]
     config = settings(box, **more)
     config["i3dnet"]["page_size"] = 3
     run = sync(config, streams=streams, full_table=streams)
     assert not [message for message in run.messages if message["type"] == "ACTIVATE_VERSION"]
+    assert {run.account(stream).outcome for stream in ("ibana_invoices", "exsited_invoice_details")} == {"short"}
     box.faults.clear()
     run = sync(config, streams=streams, full_table=streams)
     activated = [message["stream"] for message in run.messages if message["type"] == "ACTIVATE_VERSION"]

@@ -142,3 +142,46 @@ def test_a_fault_is_found_behind_what_requests_makes_of_it(clock, monkeypatch, n
     run = sync(ibana("https://127.0.0.1:9"), streams=[STREAM])
     assert (clock.slept == []) is is_local
     assert ("`max_connections`" in run.failures[STREAM]) is is_local
+
+
+# Threads
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Let this machine have only so many more threads of some names."""
+    start = threading.Thread.start
+
+    def limit(prefix, left):
+        refused = []
+
+        def limited(thread):
+            if thread.name.startswith(prefix):
+                if len(refused) >= left:
+                    raise RuntimeError("can't start new thread")  # noqa: EM101, TRY003  (as Python says it)
+                refused.append(thread)
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", limited)
+
+    return limit
+
+
+@pytest.mark.parametrize(
+    ("prefix", "left", "failed"),
+    [
+        ("matas-", 0, {"matas_invoice_details"}),
+        ("matas-", 1, set()),
+        ("read-", 0, {"matas_invoices", "matas_invoice_details"}),
+        ("account-matas", 0, set()),
+    ],
+)
+def test_threads_that_cannot_be_started_hold_up_nothing(box, threads, prefix, left, failed):
+    """Fewer than wanted will do; what needs one fails by name."""
+    threads(prefix, left)
+    streams = ["matas_invoices", "matas_invoice_details"]
+    run = sync(settings(box, "matas"), streams=streams)
+    assert run.failures == dict.fromkeys(failed, "unexpected RuntimeError")
+    assert {stream: len(run.records[stream]) for stream in streams if stream not in failed} == dict.fromkeys(
+        set(streams) - failed, 25
+    )

@@ -272,6 +272,7 @@ def test_no_account_to_read_is_told():
         (ibana(ACME, account="x"), "`ibana.account` names a provider's only account"),
         ({"ibana": {"api_url": API, "token": "x", "account": "a/b"}}, "`ibana.account` must be letters"),
         ({**ibana(ACME), "only_accounts": ["acm"]}, "`only_accounts[0]` names no account: did you mean `acme`?"),
+        ({**ibana(ACME), "only_accounts": [1001]}, "`only_accounts[0]` must be"),
         ({**ibana({**ACME, "enabled": False}), "only_accounts": ["acme"]}, "`only_accounts` leaves no account"),
         ({**ibana(ACME), "only_accounts": []}, "`only_accounts` leaves no account"),
         *(({**ibana(ACME), "shard": shard}, "`shard` must be a part") for shard in ("3", "3/3", "0/0", "-1/3", "a/b")),
