@@ -164,7 +164,7 @@ MUTANTS = (
     Mutant("any certificate will do", "http/session.py", "verify=self._verify", "verify=False", SECURITY),
     # The unified invoice
     Mutant("the other sign is rounded", "einvoice/exact.py", "decimal.copy_negate() if decimal", "-decimal if decimal", EXACT),
-    Mutant("unknown amounts have no sign", "einvoice/rules.py", "if amounts is None else amounts", "", UNIFIED),
+    Mutant("unknown amounts have no sign", "einvoice/rules.py", "if amounts is None else amounts", "", "tests/providers/test_unified.py"),
     Mutant("zero keeps its sign", "einvoice/exact.py", "return decimal or decimal.copy_abs()", "return decimal", EXACT),
     Mutant("sums are rounded", "einvoice/exact.py", "prec=200, traps=[Inexact, InvalidOperation]", "prec=200", EXACT),
     Mutant("the sign names any currency's word", "einvoice/currency.py", 'named in {"", "€"} or named.startswith("EUR")', "True", UNIFIED),
