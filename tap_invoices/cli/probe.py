@@ -48,7 +48,7 @@ class Probe(Client):
         """By how much the provider's clock is ahead of this machine's."""
 
     @override
-    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, *, host: str, is_item: bool = False) -> R:
+    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, **_: Any) -> R:
         return attempt(Stopwatch())
 
     @override

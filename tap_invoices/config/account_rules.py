@@ -167,11 +167,11 @@ def _deletions(entries: list[Entry], config: Mapping[str, Any]) -> Told:
 
 
 def _choice(config: Mapping[str, Any], entries: Iterable[Entry]) -> Told:
-    only: list[str] | None = config.get("only_accounts")
+    only: list[Any] | None = config.get("only_accounts")
     names = [entry for entry in entries if _NAME.fullmatch(entry.name)]
     known = {name for entry in names for name in (entry.name, f"{entry.provider.name}/{entry.name}")}
     for number, name in enumerate(only or ()):
-        if isinstance(name, str) and name not in known:
+        if isinstance(name, str) and name not in known:  # another type has been refused
             close = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean `{close[0]}`?" if close else "give its name, or `provider/name`"
             yield f"only_accounts[{number}]", f"names no account: {advice}"
