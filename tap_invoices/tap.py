@@ -81,7 +81,8 @@ class TapInvoices(CommandLineTap):
             self.logger.warning("%s", line)
         if self.config.get("batch_config"):
             catalogs.refuse_partial_batches(self._selected)
-        self.report = Report(self.accounts, self.logger, Ledger(self.config.get("ledger_url")))
+        ledger = Ledger(self.config.get("ledger_url"))
+        self.report = Report(self.accounts, self.logger, ledger, self.front.selected)
 
     @classmethod
     @override
@@ -185,7 +186,7 @@ class TapInvoices(CommandLineTap):
         super()._setup_signal_handlers()
         with self.shown():
             self.sync_all()
-        return self.report.summarise(sum(len(self.front.selected(account)) for account in self.accounts))
+        return self.report.summarise()
 
     @override  # type: ignore[misc]  # what the SDK calls final
     def sync_all(self) -> None:
@@ -215,9 +216,7 @@ class TapInvoices(CommandLineTap):
 
     def shown(self) -> AbstractContextManager[object]:
         """Return what shows the counts while it is entered, where a terminal is there."""
-        self.report.announce(
-            account.title_of(stream) for account in self.accounts for stream in self.front.selected(account)
-        )
+        self.report.announce()
         return progress.shown(self.report.board)
 
     @classmethod

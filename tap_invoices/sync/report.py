@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -31,14 +32,21 @@ class Report:
         accounts: All accounts of the run.
         logger: The tap's.
         ledger: Where counts are kept.
+        streams_of: Tells which streams of an account are selected.
     """
 
-    def __init__(self, accounts: Sequence[Account], logger: logging.Logger, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        logger: logging.Logger,
+        ledger: Ledger,
+        streams_of: Callable[[Account], Iterable[str]],
+    ) -> None:
         self.is_crowd = are_several(accounts)
         self.failures: defaultdict[str, dict[str, str]] = defaultdict(dict)
         """Account → stream → why it is not whole."""
-        self._accounts = len(accounts)
-        self._of = Counter(account.provider for account in accounts)
+        self._accounts = accounts
+        self._streams_of = streams_of
         self._logger = logger
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -51,10 +59,16 @@ class Report:
         self._told = 0
         self._is_progress_due = Doubling()
 
-    def announce(self, streams: Iterable[str]) -> None:
+    @cached_property
+    def _of(self) -> Counter[str]:
+        """Stream → accounts that have it."""
+        return Counter(stream for account in self._accounts for stream in self._streams_of(account))
+
+    def announce(self) -> None:
         """Show streams that have not begun, where there is one account at each provider."""
         if not self.is_crowd:
-            self._shown = {stream: (Counts(stream), None) for stream in streams}
+            titles = (account.title_of(stream) for account in self._accounts for stream in self._streams_of(account))
+            self._shown = {title: (Counts(title), None) for title in titles}
 
     def watch(self, account: Account, streams: Mapping[str, tuple[Counts, int | None]]) -> None:
         """Show the counts of an account's streams from now on, each with how many rows its pages have."""
@@ -105,7 +119,7 @@ class Report:
             if failure:
                 self.failures[str(account)][account.title_of(counts.stream)] = failure
             try:
-                told = {"failure": failure, "failure_type": failure_type, "of": self._of[account.provider]}
+                told = {"failure": failure, "failure_type": failure_type, "of": self._of[counts.stream]}
                 self._ledger.close(counts, account, level, **told)
             except LedgerError as error:
                 self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
@@ -142,24 +156,24 @@ class Report:
             more = f", and {len(failures) - 1} more of its streams" if len(failures) > 1 else ""
             self._logger.error("%s is not whole: %s: %s%s", account, stream, reason, more)
         if self._is_progress_due():
-            self._logger.info("%d of %d accounts have ended", self._ended, self._accounts)
+            self._logger.info("%d of %d accounts have ended", self._ended, len(self._accounts))
 
-    def summarise(self, streams: int) -> bool:
+    def summarise(self) -> bool:
         """Tell what is not whole, and whether all is."""
         self._log_notes()
-        whole = self._accounts - len(self.failures)
+        accounts, whole = len(self._accounts), len(self._accounts) - len(self.failures)
         if self.failures and self.is_crowd:
             reasons = "; ".join(self._reasons())
             msg = "%d of %d accounts are whole; the bookmarks of what is not whole stay: %s"
-            self._logger.error(msg, whole, self._accounts, reasons)
+            self._logger.error(msg, whole, accounts, reasons)
         elif self.is_crowd:
-            self._logger.info("%d of %d accounts are whole", whole, self._accounts)
+            self._logger.info("%d of %d accounts are whole", whole, accounts)
         elif self.failures:
             found = {stream: reason for each in self.failures.values() for stream, reason in each.items()}
             self._logger.error(
                 "%d of %d streams are not whole, and their bookmarks stay: %s",
                 len(found),
-                streams,
+                self._of.total(),
                 "; ".join(f"{name} ({reason})" for name, reason in found.items()),
             )
         return not self.failures

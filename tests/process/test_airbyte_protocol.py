@@ -313,6 +313,15 @@ def test_nothing_new_still_tells_the_state(source, box):
     assert len(messages.states) == 1
 
 
+def test_a_stream_of_all_providers_ends_well_where_it_is_whole_at_each(source, box):
+    box.faults.add(provider="i3dnet", path="/account/invoice/[0-9]+$", times=1, action={"status": 403})
+    streams = ["invoices", "i3dnet_invoice_details"]
+    messages = source("read", code=1, config=settings(box, "ibana", "i3dnet"), catalog=configured(streams))
+    (error,) = messages.errors
+    assert error["stream_descriptor"] == {"name": "i3dnet_invoice_details"}
+    assert [messages.statuses(stream)[-1] for stream in streams] == ["COMPLETE", "INCOMPLETE"]
+
+
 @pytest.mark.parametrize(
     ("fault", "failure_type"),
     [

@@ -190,7 +190,7 @@ def test_of_many_accounts_the_streams_in_flight_have_a_line(watch):
 def test_an_account_that_has_ended_takes_only_its_own_lines_away():
     """One of the same name at another provider is in flight."""
     accounts = [Account("ibana", "acme", {}), Account("covage", "acme", {}), Account("ibana", "beta", {})]
-    report = Report(accounts, logging.getLogger("tap-invoices"), Ledger(None))
+    report = Report(accounts, logging.getLogger("tap-invoices"), Ledger(None), lambda _: ())
     for account in accounts[:2]:
         streams = (f"{account.provider}_invoices", "invoices")
         report.watch(account, {stream: (Counts(stream), None) for stream in streams})
