@@ -77,7 +77,7 @@ class TapInvoices(CommandLineTap):
         super().__init__(config=given, catalog=catalog, state=state, validate_config=True, **kwargs)
         self.output = Output(self.message_writer, cast("dict[str, Any]", self.state))
         missing = catalogs.missing(self.input_catalog, self.config, PROVIDERS)
-        for line in (*unknown, *validation.doubts(self.config, self._entries), *missing):
+        for line in (*unknown, *validation.doubts(self.config, self._entries, PROVIDERS), *missing):
             self.logger.warning("%s", line)
         if self.config.get("batch_config"):
             catalogs.refuse_partial_batches(self._selected)
@@ -226,7 +226,8 @@ class TapInvoices(CommandLineTap):
 
     def check(self) -> bool:
         """Ask each account once for each selected stream, and tell whether all is well."""
-        return check.passes(self.accounts, partial(self.opener.open, client_class=Probe), self.logger)
+        open_account = partial(self.opener.open, client_class=Probe)
+        return check.passes(self.accounts, self.config["accounts_at_once"], open_account, self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

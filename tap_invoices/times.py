@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_SECONDS, _MOST_SECONDS = 100_000_000, 50_000_000_000
 """From 1973 to about 3554: what is smaller is a year or a date without its hyphens."""
 _LEAST_MILLISECONDS, _MOST_MILLISECONDS = 10**12, 5 * 10**12
-"""From 2001 to 2128: digits in a row that are a date and a time are fewer, or more."""
+"""From 2001 to 2128, which is 13 digits: a date and a time without separators are 12 or 14."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 

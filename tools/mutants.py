@@ -95,6 +95,9 @@ MUTANTS = (
     Mutant("pages of all sizes may be large", "http/session.py", "if body.tell() > limit:", "if False:", "tests/unit/test_session.py"),
     Mutant("one host is asked for all", "http/session.py", 'return "/".join(str(request.url).split("/", 3)[:3])', 'return "/"', "tests/unit/test_session.py"),
     Mutant("a proxy gets a path", "http/session.py", "proxies) if proxies else request.path_url", "proxies) if False else request.path_url", "tests/unit/test_session.py"),
+    Mutant("connections outlive their account", "http/session.py", "self._pools.clear()", "pass", "tests/unit/test_session.py"),
+    Mutant("a short list proves who is settled", "streams/backdated.py", "if self.is_short or self.known is None:", "if self.known is None:", BACKDATED),
+    Mutant("a whole table ends at the start date", "streams/backdated.py", "if since and self._others", "if self._others", BACKDATED),
     Mutant("each request has a connection of its own", "http/session.py", "if origin not in self._pools:", "self.poolmanager.clear()\n        if True:", "tests/unit/test_session.py"),
     Mutant("cursors are trusted", "paging/base.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
@@ -103,7 +106,7 @@ MUTANTS = (
     Mutant("nothing is posted late", "streams/backdated.py", "!= self.known.ids:", "!= self.known.ids and False:", BACKDATED),
     Mutant("a shorter lookback leaves days out", "streams/backdated.py", "day = min(day, times.shift(self.known.until, 1))", "pass", BACKDATED),
     Mutant("what may be paid yet is taken for settled", "streams/backdated.py", "if item.value and not item.is_open:", "if item.value:", BACKDATED),
-    Mutant("an ended token is no error in a PDF's place", "providers/exsited/streams.py", "_refuse_errors(decode(body.read()))", "pass", "tests/providers/test_exsited.py"),
+    Mutant("an ended token is no error in a PDF's place", "providers/exsited/streams.py", "_refuse_errors(decode(body.read(MEBIBYTE)))", "pass", "tests/providers/test_exsited.py"),
     Mutant("a list is read once", "paging/passes.py", "MOST_PASSES = 3", "MOST_PASSES = 1", LEDGER),
     Mutant("a short list is always a warning", "streams/lists.py", 'if self.config.get("on_short") != "warn":', "if False:", LEDGER),
     Mutant("the ledger is written anew", "streams/ledger.py", '"a", encoding', '"w", encoding', LEDGER),

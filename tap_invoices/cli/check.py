@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _MOST_SKEW = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
-_AT_ONCE = 16
 
 
 class Verdict(NamedTuple):
@@ -55,7 +54,7 @@ class Opened(Protocol):
 Open = Callable[["Account"], "Opened"]
 
 
-def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logger) -> bool:
+def passes(accounts: Sequence[Account], at_once: int, open_account: Open, logger: logging.Logger) -> bool:
     """Try all selected streams of all accounts, log what came, and tell whether all is well.
 
     Where documents are kept is opened and tried, and none is left there. Of several accounts at a provider, only what
@@ -63,11 +62,12 @@ def passes(accounts: Sequence[Account], open_account: Open, logger: logging.Logg
 
     Args:
         accounts: Which ones.
+        at_once: How many at the same time.
         open_account: Opens one, with a client that is a probe.
         logger: Where the lines go.
     """
     is_crowd = are_several(accounts)
-    pool, failed, asking = Pool("check", min(_AT_ONCE, len(accounts))), 0, set[str]()
+    pool, failed, asking = Pool("check", min(at_once, len(accounts))), 0, set[str]()
     for account, verdicts in pool.in_order(partial(_verdicts, open_account), accounts):
         found = verdicts.result()
         wrong = [verdict for verdict in found if not verdict.passed]

@@ -20,7 +20,7 @@ class Keeper(Protocol):
 
 _KEEPERS: WeakSet[Keeper] = WeakSet()
 _LOCK = threading.RLock()
-"""A signal's handler logs too, in the thread that it interrupts."""
+"""Reentrant, for a signal's handler logs too, in the thread that it interrupts."""
 
 _MASK = "***"
 _SHORTEST = 3

@@ -20,10 +20,10 @@ ONLY_ACCOUNT = "default"
 
 SHARED: tuple[Setting, ...] = (
     whole("lookback_days", "Days before the bookmark that every sync asks for again.", minimum=0),
-    whole("max_connections", "Most requests in flight at once for a provider.", 8),
+    whole("max_connections", "Most requests in flight at once for an account.", 8),
     Setting(
         "requests_per_second",
-        "Most requests a second for a provider (no limit unless set).",
+        "Most requests a second for an account (no limit unless set).",
         th.NumberType,
         exclusive_minimum=0,
         maximum=MOST,

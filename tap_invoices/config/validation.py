@@ -42,7 +42,7 @@ def check(
     return _first(found, "faults in the settings"), entries
 
 
-def doubts(config: Mapping[str, Any], entries: Iterable[Entry]) -> list[str]:
+def doubts(config: Mapping[str, Any], entries: Iterable[Entry], providers: Iterable[Provider]) -> list[str]:
     """Return what is odd about good settings, a line each."""
     dates = {"start_date": config.get("start_date")}
     dates |= {entry.path_of("start_date"): entry.given.get("start_date") for entry in entries if is_read(entry, config)}
@@ -61,7 +61,17 @@ def doubts(config: Mapping[str, Any], entries: Iterable[Entry]) -> list[str]:
         enabled = any(entry.is_enabled for entry in chosen if entry.provider.name == name)
         why = "none of them is in this shard" if enabled else "all are disabled"
         found.append(f"no account of `{name}` is read, for {why}; the state is passed on")
-    return found
+    return [*found, *_empty(config, providers)]
+
+
+def _empty(config: Mapping[str, Any], providers: Iterable[Provider]) -> Iterable[str]:
+    """Yield a line for each provider that is off for nothing but an empty secret."""
+    for provider in providers:
+        given = config.get(provider.name) or {}
+        forms = [form for setting in provider.settings if setting.required and setting.secret for form in setting.forms]
+        empty = next((form for form in forms if given.get(form) == ""), None)
+        if empty and not provider.is_configured(config):
+            yield f"`{provider.name}.{empty}` is empty, so {provider.title} is not read: is its variable set?"
 
 
 def _first(found: list[str], what: str) -> list[str]:

@@ -85,7 +85,7 @@ def without_accounts(providers: Iterable[Provider], config: Mapping[str, Any]) -
     shared = {
         name: {n: v for n, v in own.items() if n != "accounts"}
         for name, own in given.items()
-        if isinstance(own, Mapping)  # what is none has been refused, or is just being
+        if isinstance(own, Mapping)  # a log line may be formatted before the settings are refused
     }
     return {**config, **shared}
 

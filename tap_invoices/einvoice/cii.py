@@ -167,7 +167,7 @@ def _line(item: Element) -> LineColumns | None:
 
 
 def _sign(columns: InvoiceColumns, lines: list[LineColumns]) -> None:
-    """Turn the amounts of a credit note round, all or none, so that what is owed is negative and all still adds up."""
+    """Have a credit note's amounts say what is owed: totals turn round, all or none, so that all still adds up."""
     totals = (columns[name] for name in ("gross_amount", "net_amount", "due_amount"))
     first = next((number(total) for total in totals if total), None)
     if columns["type_code"] not in CREDIT_NOTES or first is None:

@@ -47,7 +47,7 @@ def signed_lines(
     Args:
         type_code: What kind of invoice they are of.
         lines: All of the invoice's.
-        amounts: Theirs, whose signs count where the lines' own are not known.
+        amounts: Theirs, whose signs count; without, the lines' own net amounts.
     """
     found = list(lines)
     if type_code not in CREDIT_NOTES:
@@ -65,7 +65,7 @@ def credited(line: LineColumns, size: Number = None, *, turned: bool) -> LineCol
 
     Args:
         line: As it came.
-        size: Its amount, where that of the line is not known.
+        size: Its amount, whose sign counts; without, the line's own net amount.
         turned: Whether the credit note's amounts come as positive ones.
     """
     net = number(line.get("net_amount"))

@@ -32,8 +32,8 @@ class Hosts:
     def trial(self, host: str, *, on_the_way: bool = False) -> AbstractContextManager[bool]:
         """Return what to enter to ask a host; it gives whether to be patient.
 
-        One account at a time asks a doubtful host, and once. What is asked on the way is part of the trial: to wait for
-        a turn of its own would be to wait for itself, or for whoever has the turn and waits for the same token.
+        One account at a time asks a doubtful host, and once. What is asked on the way of another request waits for no
+        turn: it would wait for itself, or for whoever has the turn and waits for the same token.
 
         Raises:
             ProviderDownError: On entering, if several did so a moment ago, in vain.

@@ -31,24 +31,25 @@ _BEFORE = "before"
 
 
 class Known(NamedTuple):
-    """From which day (None: the first of all) until which all was known, and the sum of those invoices' ids."""
+    """From which day (None: the first of all) until which all was known, and the sum of the settled invoices there."""
 
     since: str | None
     until: str
     ids: str
+    """As :func:`_number_of` has them."""
 
 
 class BackdatedStream(ChildStream, ABC):
-    """Such a child; its windows begin with a day."""
+    """Such a child; its windows begin at the start of a day, in UTC."""
 
     def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services, parent)
         self._settled: Counter[str] = Counter()
-        """Day → sum of the ids of those that were created and paid until then."""
-        self._all = PendingItems(undated_hold=self.filters_rows)
-        """What is due if anything was posted or paid before the window."""
+        """Day → sum of those that changed on it, and are settled."""
+        self._all = self._none()
+        """What is due if others are settled before the window than were known."""
 
-    @property
+    @cached_property
     def floor(self) -> str:
         """Smallest replication value that the user wants at all."""
         return self.bookmark.first(self.config.get("start_date")) or ""
@@ -85,6 +86,8 @@ class BackdatedStream(ChildStream, ABC):
 
     @override
     def beside_bookmark(self, value: str) -> Mapping[str, Any]:
+        if self.is_short:  # what is known stays as it was
+            return super().beside_bookmark(value)
         since, until = day_of(self.floor), times.shift(day_of(self.starting_value(value) or value), -1)
         told = {**({"since": since} if since else {}), "until": until, "ids": self._ids(since, until)}
         return {**super().beside_bookmark(value), _BEFORE: told}
@@ -107,14 +110,26 @@ class BackdatedStream(ChildStream, ABC):
 
     @override
     def begin(self) -> None:
-        if self.known and self._ids(self.known.since, self.known.until) != self.known.ids:
-            since = self.starting_value()
-            self.logger.warning("%s: invoices were posted or paid before %s; asking for those too", self.name, since)
-            self.counts.count(unchanged=len(self.due) - len(self._all))
-            self.due = self._all
+        everything, self._all = self._all, self._none()
+        since = self.starting_value()
+        if since and self._others_are_settled():
+            self.services.note(
+                self.name, len(everything), f"invoices are due, for before {since} others are settled now"
+            )
+            self.counts.count(unchanged=len(self.due) - len(everything))
+            self.due = everything
         super().begin()
+
+    def _others_are_settled(self) -> bool:
+        """Tell whether it are others than were known; where the list came short, it proves nothing."""
+        if self.is_short or self.known is None:
+            return False
+        return self._ids(self.known.since, self.known.until) != self.known.ids
+
+    def _none(self) -> PendingItems:
+        return PendingItems(undated_hold=self.filters_rows)
 
 
 def _number_of(item: str) -> int:
-    """Return a number for an id, the same in each process, so that sums of different ids differ."""
+    """Return a number for an id, the same in each process: sums tell which ids are in them, in whatever order."""
     return int.from_bytes(hashlib.blake2b(item.encode(), digest_size=8).digest())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tap_invoices.errors import failure_type
 from tap_invoices.http.account import Identities
 from tap_invoices.http.causes import describe
 from tap_invoices.http.client import Client
@@ -86,7 +87,8 @@ class Opener:
         try:
             tap = self.open(account, away=place.away)
         except Exception as error:  # noqa: BLE001  (whatever it is, the other accounts must go on)
-            self._report.fail(account, self._front.selected(account), describe(error))
+            self._report.logger_of(account).debug("%s cannot begin", account, exc_info=error)
+            self._report.fail(account, self._front.selected(account), describe(error), failure_type(error))
             return
         self._report.watch(account, {s.name: (s.counts, s.page_size) for s in tap.streams.values() if s.selected})
         try:

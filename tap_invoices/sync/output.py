@@ -90,9 +90,12 @@ class Output:
         """
         name = signal.Signals(signum).name
 
+        is_out = threading.Event()
+
         def give_up() -> None:
-            logger.warning("Stopped by %s; the last lines did not get away, nor did a state", name)
-            logging.shutdown()
+            if not is_out.is_set():  # else it is the log that nobody reads
+                logger.warning("Stopped by %s; the last lines did not get away, nor did a state", name)
+                logging.shutdown()
             os._exit(128 + signum)  # a thread is writing to stdout, and holds what Python would wait for
 
         watch = threading.Timer(_PATIENCE, give_up)
@@ -101,6 +104,7 @@ class Output:
         def leave() -> None:
             self._holder = threading.get_ident()
             self._write_last()
+            is_out.set()
             logger.warning("Stopped by %s; what was emitted is in the state", name)
             watch.cancel()
             sys.exit(128 + signum)

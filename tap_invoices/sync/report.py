@@ -136,10 +136,10 @@ class Report:
                 rows, accounts = self._notes.get((stream, what), (0, 0))
                 self._notes[stream, what] = (rows + count, accounts + 1)
 
-    def fail(self, account: Account, streams: Iterable[str], reason: str) -> None:
+    def fail(self, account: Account, streams: Iterable[str], reason: str, failure_type: FailureType) -> None:
         """Take note of an account that could not even begin."""
         for stream in streams:
-            self.close(account, Counts(stream), Outcome.FAILED, reason, FailureType.CONFIG)
+            self.close(account, Counts(stream), Outcome.FAILED, reason, failure_type)
 
     def log_end(self, account: Account) -> None:
         """Tell of an account that has ended, where there are several: if it is not whole, and now and then how many."""

@@ -365,6 +365,24 @@ def test_the_user_s_own_names_and_values_are_left_alone(more):
     assert {name: tap({**MATAS, **more}).config[name] for name in more} == more
 
 
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"i3dnet": {"token": ""}}, "`i3dnet.token` is empty, so i3D.net is not read"),
+        ({"i3dnet": {"token_env": "", "page_size": 5}}, "`i3dnet.token_env` is empty, so i3D.net is not read"),
+        ({"covage": {"password": "", "api_url": ""}}, "`covage.password` is empty, so Covage is not read"),
+        ({"i3dnet": {"token": None}}, None),
+        ({"i3dnet": {}}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_a_provider_that_is_off_for_an_empty_secret_is_told(caplog, more, path):
+    tap({**MATAS, **more})
+    told = [record.message for record in caplog.records if "is not read" in record.message]
+    assert [line.startswith(path) for line in told] == ([True] if path else [])
+
+
 def test_a_start_date_in_the_future_is_told(caplog):
     tap({**MATAS, "start_date": "2999-01-01"})
     tap({**MATAS, "start_date": "2025-01-01"})

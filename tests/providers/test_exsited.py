@@ -72,7 +72,6 @@ def test_an_error_at_200_that_says_401_is_a_token_that_ended(box, read):
 
 
 def test_an_error_at_200_instead_of_a_pdf_says_the_same(box, read):
-    """That the token has ended; of another, that it is an error."""
     box.faults.add(path="/pdf$", action={"status": 200, "body": '{"errors": [{"code": 401, "message": "x"}]}'})
     done = read(DOCUMENTS)
     assert done.failures == {}

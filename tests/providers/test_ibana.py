@@ -64,6 +64,13 @@ def test_a_bound_that_may_be_exclusive_loses_nothing(box, read, lookback, slack)
     assert newest in {record["updatedAt"] for record in second.records[LIST]}
 
 
+def test_a_start_date_at_the_beginning_of_time_asks_for_all(box, sync):
+    run = sync({**box.config("ibana"), "start_date": "0001-01-01T00:00:00Z"}, select=[LIST])
+    assert run.failures == {}
+    assert len(run.records[LIST]) == 25
+    assert not [query for query in queries(box) if "updatedFrom" in query]
+
+
 def test_the_start_date_s_own_moment_is_asked_for_and_nothing_before_it(box, sync):
     at = "2026-03-01T07:00:00.000Z"
     book = box.book("ibana")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tap_invoices.streams.lists import ListStream
 from tests.conftest import NOW
 from tests.support.run import provider_of, settings, sync
 
@@ -61,7 +62,7 @@ def test_an_invoice_posted_with_a_date_long_ago_is_found(portal, caplog):
     second, came = portal.read(first.state)
     assert late in came
     assert len(came) == len(portal.book.invoices) == second.account(portal.stream).expected
-    assert "posted or paid before 2026-09-23" in caplog.text
+    assert f"{len(came)} invoices are due, for before 2026-09-23T00:00:00.000000Z others are settled now" in caplog.text
     third, came = portal.read(second.state)
     assert len(came) == 1
     counts = third.account(portal.stream)
@@ -128,6 +129,42 @@ def test_an_old_one_that_fails_is_asked_for_by_its_id_and_hides_no_other(portal)
     third, came = portal.read(second.state)
     assert came >= {str(ill), late}
     assert not third.failures
+
+
+def test_a_whole_table_has_what_is_before_the_start_date_too(portal):
+    first, _ = portal.read(start_date="2026-05-01")
+    portal.post(timedelta(days=100))
+    given = settings(portal.box, portal.provider, start_date="2026-05-01")
+    run = sync(given, first.state, streams=[portal.stream], full_table=[portal.stream])
+    assert len(run.keys(portal.stream)) == len(portal.book.invoices)
+
+
+@pytest.mark.parametrize("portal", ["i3dnet_invoice_details"], indirect=True)
+def test_a_list_that_came_short_proves_nothing(portal, monkeypatch):
+    first, _ = portal.read()
+    late = portal.post(timedelta(days=200))
+    read_pages = ListStream.read
+
+    def short(listing):
+        yield from read_pages(listing)
+        listing.is_short = True
+
+    monkeypatch.setattr(ListStream, "read", short)
+    second, came = portal.read(first.state)
+    assert len(came) == 1
+    known = [run.bookmark(portal.stream)["before"] for run in (first, second)]
+    assert known[0] == known[1]
+    monkeypatch.undo()
+    _, came = portal.read(second.state)
+    assert late in came
+
+
+def test_a_settled_invoice_that_has_gone_has_all_asked_for_once(portal):
+    first, _ = portal.read()
+    portal.book.delete(next(iter(portal.book.invoices)))
+    second, came = portal.read(first.state)
+    assert len(came) == len(portal.book.invoices)
+    assert len(portal.read(second.state)[1]) == 1
 
 
 def test_lines_of_an_invoice_posted_long_ago_are_found(box):

@@ -153,13 +153,13 @@ def threads(monkeypatch):
     start = threading.Thread.start
 
     def limit(prefix, left):
-        refused = []
+        started = []
 
         def limited(thread):
             if thread.name.startswith(prefix):
-                if len(refused) >= left:
+                if len(started) >= left:
                     raise RuntimeError("can't start new thread")  # noqa: EM101, TRY003  (as Python says it)
-                refused.append(thread)
+                started.append(thread)
             start(thread)
 
         monkeypatch.setattr(threading.Thread, "start", limited)

@@ -222,12 +222,14 @@ def test_no_account_to_read_is_told():
     disabled = values.tidy(SCHEMA, ibana({**ACME, "enabled": False}))
     assert accounts(disabled) == []
     _, entries = check(SCHEMA, disabled, PROVIDERS)
-    assert doubts(disabled, entries) == ["no account of `ibana` is read, for all are disabled; the state is passed on"]
+    assert doubts(disabled, entries, PROVIDERS) == [
+        "no account of `ibana` is read, for all are disabled; the state is passed on"
+    ]
     config = ibana(ACME)
     shard = next(f"{part}/50" for part in range(50) if not accounts({**config, "shard": f"{part}/50"}))
     _, entries = check(SCHEMA, {**config, "shard": shard}, PROVIDERS)
     for only in (None, ["acme"]):
-        [line] = doubts({**config, "shard": shard, "only_accounts": only}, entries)
+        [line] = doubts({**config, "shard": shard, "only_accounts": only}, entries, PROVIDERS)
         assert "none of them is in this shard" in line
 
 

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 import urllib3
+from urllib3.connection import HTTPConnection
 
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http import retry as retries
@@ -64,6 +65,24 @@ def test_each_host_is_asked_itself_over_one_connection(ports, ask):
     asked = [ask(f"http://127.0.0.1:{port}/v1/a%2Fb?x=1/2&y=é") for port in ports * 2]
     assert [(port, target) for port, _, target in asked] == [(port, "/v1/a%2Fb?x=1/2&y=%C3%A9") for port in ports * 2]
     assert len({connection for _, connection, _ in asked}) == 2
+
+
+def test_connections_end_with_their_session(monkeypatch, ports):
+    """A thousand accounts in one run would leave none to open."""
+    sockets, connect = [], HTTPConnection.connect
+
+    def watched(connection):
+        connect(connection)
+        sockets.append(connection.sock)
+
+    monkeypatch.setattr(HTTPConnection, "connect", watched)
+    session = Session({"request_timeout": 5, "max_connections": 2})
+    with session.send(Request(f"http://127.0.0.1:{ports[0]}/", "/", {}).prepare(session.headers)) as answer:
+        read_body(answer)
+    assert [each.fileno() >= 0 for each in sockets] == [True]
+    del answer
+    session.close()
+    assert [each.fileno() for each in sockets] == [-1]
 
 
 def test_a_proxy_gets_the_whole_url(ports, ask, monkeypatch):

@@ -49,10 +49,9 @@ class Invoices(PostedListStream):
     @override
     def parse_page(self, body: Any) -> ParsedPage:
         count = body.get("count")
-        next_page = (
-            body["next_page"] if count is None else body.get("next_page")
-        )  # a count tells a list that ends early
-        return ParsedPage(body["results"], count, _cursor(next_page))
+        # Where a count tells of a list that ends early, the last page may lack the next one.
+        following = body["next_page"] if count is None else body.get("next_page")
+        return ParsedPage(body["results"], count, _cursor(following))
 
 
 class InvoiceDocuments(PostedStream, DocumentStream):

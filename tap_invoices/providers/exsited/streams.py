@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from tap_invoices.counts import MEBIBYTE
 from tap_invoices.errors import BodyError, FatalAPIError, SignedOutError
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.http.request import TokenRequest
@@ -173,7 +174,7 @@ class InvoiceDocuments(ExsitedStream, DocumentStream):
     def refuse(self, body: IO[bytes]) -> None:
         body.seek(0)
         with suppress(BodyError):  # it is no JSON
-            _refuse_errors(decode(body.read()))
+            _refuse_errors(decode(body.read(MEBIBYTE)))
 
 
 def _sign_in(config: Mapping[str, Any], fetch_token: FetchToken) -> TokenAuth:

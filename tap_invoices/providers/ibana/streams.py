@@ -73,8 +73,11 @@ class Invoices(PagedListStream):
 
     @property
     def _updated_from(self) -> str | None:
-        """A second before the start, for the bound may be exclusive."""
-        return None if self.since is None else times.rfc3339(times.parse(self.since) - timedelta(seconds=1))
+        """A second before the start, for the bound may be exclusive; None for all that there is."""
+        try:
+            return self.since and times.rfc3339(times.parse(self.since) - timedelta(seconds=1))
+        except OverflowError:
+            return None
 
     @override
     def parse_page(self, body: Any) -> ParsedPage:
