@@ -22,14 +22,13 @@ def airbyte_stream(entry: Mapping[str, Any]) -> Json:
         "json_schema": {"$schema": DRAFT_07, **_with_airbyte_types(entry["schema"])},
         "supported_sync_modes": ["full_refresh"],
         "source_defined_primary_key": [[key] for key in entry["key_properties"]],
-        "is_resumable": False,
+        "is_resumable": False,  # a full refresh begins anew
     }
     if key := entry.get("replication_key"):
         stream |= {
             "supported_sync_modes": ["full_refresh", "incremental"],
             "source_defined_cursor": True,
             "default_cursor_field": [key],
-            "is_resumable": True,
         }
     return stream
 

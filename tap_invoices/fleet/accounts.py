@@ -24,6 +24,10 @@ class SettingsError(Exception):
     """The settings cannot be used."""
 
 
+_EVERY = "0/1"
+"""The shard that has all accounts."""
+
+
 def load(url: str) -> bytes:
     """Return the file of the settings.
 
@@ -46,8 +50,8 @@ def read(data: bytes, shard: str | None = None) -> list[Account]:
         SettingsError: If the settings have faults.
     """
     schema, config = _tidied(data)
-    every = config.get("shard", "0/1")  # a shard too, so that what is refused in a part of the accounts is told here
-    config = {**config, "shard": every if shard is None else shard}
+    own = config.get("shard", _EVERY)  # a shard too, so that what is refused in a part of the accounts is told here
+    config = {**config, "shard": own if shard is None else shard}
     faults, entries = validation.check(schema, config, PROVIDERS)
     if faults:
         raise SettingsError("\n".join(faults))
@@ -67,7 +71,7 @@ def secrets(data: bytes, names: Iterable[str]) -> set[str]:
     """Return what must never show, of these accounts and of all."""
     schema, config = _tidied(data)
     found = set(values.secrets(schema, config))
-    for account in read(data):
+    for account in read(data, _EVERY):
         if str(account) in names:
             for setting in account.secrets.values():
                 try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
@@ -19,6 +20,7 @@ from tap_invoices.fleet.states import State, States
 from tap_invoices.streams.writer import READER_LEFT
 
 TAP = (sys.executable, "-m", "tap_invoices")
+_HAS_MEMORY_FILES = hasattr(os, "memfd_create")
 _WHOLE = {Outcome.COMPLETE, Outcome.SHORT}
 _NO_STATE = "the target has told no state, so that the next run reads all again"
 
@@ -86,7 +88,7 @@ def _synced(
         "state": states.dumped(state),
         "log": json.dumps(log.CONFIG).encode(),
     }
-    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile() as settings, tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryDirectory() as name, _settings_file() as settings, tempfile.TemporaryFile() as told:
         paths = {option: Path(name, f"{option}.json") for option in given}
         for option, path in paths.items():
             path.write_bytes(given[option])
@@ -104,6 +106,11 @@ def _synced(
         )
         told.seek(0)
         return _results(accounts.streams(data), names, log.read(told), code)
+
+
+def _settings_file() -> IO[bytes]:
+    """Return a file for what holds secrets: in memory, where the system has such files."""
+    return os.fdopen(os.memfd_create("settings"), "w+b") if _HAS_MEMORY_FILES else tempfile.TemporaryFile()
 
 
 class _Kept:

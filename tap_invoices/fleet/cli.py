@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
         _tell("no account is read: all are disabled, or none is in this shard")
         return 0
     files = states.States(state_url)
-    files.check()
+    files.check(names)
     engine = engines.dask(options.dask, options.tls) if options.dask else engines.threads(options.jobs)
     with engine as executor:
         run = Run(Job(config, state_url, target), executor, _tell)

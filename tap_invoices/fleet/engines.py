@@ -41,9 +41,12 @@ def dask(address: str, tls: str | None) -> Iterator[Executor]:
     Raises:
         EngineError: If it may not, or cannot, be reached.
     """
-    url = address if "://" in address else f"tcp://{address}"
+    url = address if "://" in address else f"{'tls' if tls else 'tcp'}://{address}"
     if not (tls or rules.is_loopback(urlsplit(url).hostname or "")):
         msg = f"{address} is not on this machine: give --tls, for everyone on the way could run commands on the workers"
+        raise EngineError(msg)
+    if tls and not url.startswith("tls://"):
+        msg = f"{address} is not spoken to in TLS: with --tls it must begin with tls://"
         raise EngineError(msg)
     files = [Path(tls, name) for name in ("ca.pem", "cert.pem", "key.pem")] if tls else []
     if missing := [file.name for file in files if not file.is_file()]:
@@ -59,8 +62,8 @@ def dask(address: str, tls: str | None) -> Iterator[Executor]:
         ca, cert, key = map(str, files)
         security = Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
     try:
-        client = Client(address, security=security, set_as_default=False)
-    except (OSError, ValueError) as error:
+        client = Client(url, security=security, set_as_default=False)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         msg = f"the scheduler at {address} cannot be reached: {error}"
         raise EngineError(msg) from error
     with client:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -76,7 +77,7 @@ def stop() -> None:
     with _LOCK:
         _IS_OVER.set()
         for process in _RUNNING:
-            process.kill()
+            _kill(process)
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def _running(command: Sequence[str], **given: object) -> Iterator[subprocess.Pop
         try:
             yield process
         except BaseException:
-            process.kill()
+            _kill(process)
             raise
         finally:
             with _LOCK:
@@ -103,7 +104,17 @@ def _started(command: Sequence[str], **given: object) -> subprocess.Popen[bytes]
     """Start a command that does not outlive this process, where the system can see to it."""
     if sys.platform == "linux":
         command = [sys.executable, "-I", "-S", str(Path(tether.__file__)), str(os.getpid()), *command]
-    return subprocess.Popen(command, **given)  # type: ignore[call-overload,no-any-return]  # noqa: S603
+    group = {"process_group": 0} if os.name == "posix" else {}
+    return subprocess.Popen(command, **group, **given)  # type: ignore[call-overload,no-any-return]  # noqa: S603
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a command with all that it has started, such as the target behind a shell or a ``timeout``."""
+    if os.name == "posix":
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _part(pipe: IO[bytes] | None) -> None:

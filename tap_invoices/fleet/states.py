@@ -64,15 +64,16 @@ class States:
             f"{provider}/{name.removesuffix('.json')}" for provider, _, name in own if provider in PROVIDER_NAMES
         )
 
-    def check(self) -> None:
-        """Try whether files can be written, and leave none.
+    def check(self, accounts: Iterable[str]) -> None:
+        """Try whether files of accounts can be written, and leave none.
 
         Raises:
             StateError: If they cannot.
         """
         try:
-            self._store.open_folder(self._root)
-            self._store.check(self._root)
+            for folder in {f"{self._root}/{account.partition('/')[0]}" for account in accounts}:
+                self._store.open_folder(folder)
+                self._store.check(folder)
         except Exception as error:
             raise _unusable(error) from error
 
@@ -106,6 +107,8 @@ class States:
         """Return an account's state, or what is wrong with its file."""
         try:
             data = self._store.read(f"{self._root}/{account}.json") or b"{}"
+        except (PermissionError, IsADirectoryError) as error:
+            return f"its state file cannot be read ({storage.reason(error)})"
         except Exception as error:
             raise _unusable(error) from error
         try:

@@ -122,7 +122,13 @@ class Report:
                 told = {"failure": failure, "failure_type": failure_type, "of": self._of[counts.stream]}
                 self._ledger.close(counts, account, level, **told)
             except LedgerError as error:
-                self._logger.error("%s", error)  # noqa: TRY400  (a traceback tells a user nothing)
+                extra = {
+                    "stream_name": counts.stream,
+                    "failure_type": FailureType.CONFIG,
+                    "account": str(account),
+                    "reason": str(error),
+                }
+                self._logger.error("%s", error, extra=extra)  # noqa: TRY400  (a traceback tells a user nothing)
                 self.failures[str(account)].setdefault(account.title_of(counts.stream), str(error))
 
     def note(self, account: Account, stream: str, count: int, what: str) -> None:

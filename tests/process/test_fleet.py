@@ -18,7 +18,7 @@ from tap_invoices.fleet import accounts, cli, engines, pipe, states
 from tap_invoices.sandbox import Sandbox
 from tests.conftest import NOW
 from tests.support import forked
-from tests.support.run import COMMAND, ROOT, environment
+from tests.support.run import COMMAND, ROOT, environment, until
 
 NAMES = [f"acct-{number}" for number in range(6)]
 STREAM = "ibana_invoices"
@@ -51,7 +51,8 @@ class Fleet:
     def _started(self, start, command, given):
         if command[: len(COMMAND)] != COMMAND:
             return start(command, **given)
-        self.taps.append(forked.Process(command, **given))
+        self.settings = str(Path(f"/proc/self/fd/{given['stdin'].fileno()}").readlink())
+        self.taps.append(forked.Process(command, process_group=0, **given))
         return self.taps[-1]
 
     def run(self, *options, fault="", names=NAMES, **settings):
@@ -184,6 +185,35 @@ def test_a_broken_state_file_is_that_accounts_alone(fleet, content, why):
     assert path.read_bytes() == content
 
 
+def test_a_state_file_that_cannot_be_read_is_that_accounts_alone(fleet):
+    (fleet.folder / "states" / "ibana" / "acct-0.json").mkdir(parents=True)
+    assert fleet.run(names=NAMES[:2]) == 1
+    assert "ibana/acct-0 is not whole: its state file cannot be read (Is a directory)" in fleet.told
+    assert list(fleet.rows()) == ["acct-1"]
+
+
+def test_a_provider_s_folder_that_cannot_be_written_is_told_before_anything_is_read(fleet):
+    (fleet.folder / "states").mkdir()
+    (fleet.folder / "states" / "ibana").touch()
+    assert fleet.run() == 2
+    assert "states cannot be kept" in fleet.told
+    assert not fleet.taps
+
+
+def test_a_ledger_that_cannot_be_written_is_told_of_each_account(fleet):
+    assert fleet.run(names=NAMES[:2], ledger_url=str(fleet.folder)) == 1
+    assert "ibana/acct-0 is not whole: " in fleet.told
+    assert "ledger" in fleet.told
+    assert fleet.is_whole(*NAMES[:2])
+    assert len(fleet.taps) == 1
+
+
+def test_secrets_of_another_shard_than_the_settings_name_are_masked(box):
+    given = {**box.accounts_config("ibana", names=NAMES), "shard": "0/9"}
+    tokens = {account["token"] for account in given["ibana"]["accounts"]}
+    assert tokens <= accounts.secrets(json.dumps(given).encode(), [f"ibana/{name}" for name in NAMES])
+
+
 def test_a_target_that_reads_nothing_is_told(fleet):
     assert fleet.run("--target", "true", names=NAMES[:1]) == 75
     assert "the target had left before it had read all" in fleet.told
@@ -213,16 +243,26 @@ def test_a_line_of_the_target_that_is_no_state_of_these_accounts_is_passed_over(
     assert [path.name for path in fleet.folder.rglob("*.json")] == ["config.json", "acct-0.json"]
 
 
+@pytest.mark.parametrize("wrapper", [[], ["timeout", "900"], ["/bin/sh", "-c", '"$@"; :', "sh"]], ids=str)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_at_once(fleet, number):
-    """Taps, and targets that never would, are killed and waited for; no batch begins any more."""
+def test_a_signal_ends_all_at_once(fleet, number, wrapper):
+    """Taps, and targets that never would, are killed and waited for, with what is around them; no batch begins."""
+    pid = fleet.folder / "pid"
     once = iter([number])
-    fleet.box.on_request(lambda _: [os.kill(os.getpid(), each) for each in once])
-    hangs = shlex.join([sys.executable, "-c", "import time; time.sleep(1000)"])
+
+    def stop(_request):
+        until(lambda: pid.exists() and pid.read_text())
+        for each in once:
+            os.kill(os.getpid(), each)
+
+    fleet.box.on_request(stop)
+    hangs = f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(1000)"
     try:
-        assert fleet.run("--batch", "2", "--target", hangs) == 128 + number
+        target = shlex.join([*wrapper, sys.executable, "-c", hangs])
+        assert fleet.run("--batch", "2", "--target", target) == 128 + number
     finally:
         fleet.box._callbacks.clear()
+    until(lambda: not Path("/proc", pid.read_text(), "exe").exists())
     assert f"stopped by {number.name}: what the target has taken is kept" in fleet.told
     assert [tap.poll() for tap in fleet.taps] == [-signal.SIGKILL]
     assert not list((fleet.folder / "rows").rglob("*"))
@@ -236,6 +276,7 @@ def test_the_sdks_settings_and_a_url_are_taken(fleet, tmp_path):
     assert fleet.run("--config", url, names=NAMES[:1], stream_maps=maps) == 0, fleet.told
     assert fleet.is_whole(NAMES[0])
     assert not any(url in part or "config.json" in part for part in fleet.taps[0].args[:5])
+    assert fleet.settings.startswith("/memfd:")
 
 
 def test_an_account_that_the_ledger_does_not_know_is_lost(fleet, monkeypatch):
@@ -260,6 +301,7 @@ def test_states_are_joined_and_split():
     [
         (["--target", "no-such-target"], "no command 'no-such-target' is there"),
         (["--dask", "tcp://example.com:8786"], "is not on this machine: give --tls"),
+        (["--dask", "tcp://example.com:8786", "--tls", "."], "with --tls it must begin with tls://"),
         (["--tls", "."], "--tls goes with --dask"),
         (["--dask", "tls://example.com:8786", "--tls", "."], "the folder of --tls lacks ca.pem, cert.pem, key.pem"),
         (["--shard", "3/3"], "`shard` must be a part and how many there are"),
