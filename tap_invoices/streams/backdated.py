@@ -1,7 +1,8 @@
 """Children of a list that comes whole at each sync, with dates that are no dates of change.
 
 An invoice may be posted, or turn out to be paid, with a date of long ago, which no window shows. So each bookmark keeps
-which settled invoices lie before the next window, as one number; if it is another by then, all are asked for once more.
+how many settled invoices lie before the next window, and the sum of their ids. If there are others by then, and no
+fewer, all are asked for once more; fewer are left where some have gone, which is nothing to ask for.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import hashlib
 from abc import ABC
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -30,13 +32,15 @@ _BEFORE = "before"
 """In the state."""
 
 
-class Known(NamedTuple):
-    """From which day (None: the first of all) until which all was known, and the sum of the settled invoices there."""
+@dataclass(frozen=True)
+class Known:
+    """From which day (None: the first of all) until which all was known, and which settled invoices there were."""
 
     since: str | None
     until: str
+    count: int
     ids: str
-    """As :func:`_number_of` has them."""
+    """Sum of their ids, as numbers."""
 
 
 class BackdatedStream(ChildStream, ABC):
@@ -44,8 +48,9 @@ class BackdatedStream(ChildStream, ABC):
 
     def __init__(self, tap: Tap, services: Services | None = None, parent: InvoiceStream | None = None) -> None:
         super().__init__(tap, services, parent)
-        self._settled: Counter[str] = Counter()
-        """Day → sum of those that changed on it, and are settled."""
+        self._counts: Counter[str] = Counter()
+        self._sums: Counter[str] = Counter()
+        """Day → how many settled ones changed on it, and the sum of their ids."""
         self._all = self._none()
         """What is due if others are settled before the window than were known."""
 
@@ -58,7 +63,7 @@ class BackdatedStream(ChildStream, ABC):
     def known(self) -> Known | None:
         """What was known after the last sync."""
         before = self.bookmark.known.get(_BEFORE)
-        return Known(before.get("since"), before["until"], before["ids"]) if before else None
+        return Known(before.get("since"), before["until"], before["count"], before["ids"]) if before else None
 
     @classmethod
     @override
@@ -68,7 +73,8 @@ class BackdatedStream(ChildStream, ABC):
             return super().understands(bookmark) and (before is None or before == {})
         try:
             days = (before["until"], before.get("since") or before["until"])
-            is_known = all(times.to_date(day) == day for day in days) and isinstance(before["ids"], str)
+            is_known = isinstance(before["count"], int) and isinstance(before["ids"], str)
+            is_known = is_known and all(times.to_date(day) == day for day in days)
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
         return is_known and super().understands(bookmark)
@@ -89,24 +95,26 @@ class BackdatedStream(ChildStream, ABC):
         if self.is_short:  # what is known stays as it was
             return super().beside_bookmark(value)
         since, until = day_of(self.floor), times.shift(day_of(self.starting_value(value) or value), -1)
-        told = {**({"since": since} if since else {}), "until": until, "ids": self._ids(since, until)}
-        return {**super().beside_bookmark(value), _BEFORE: told}
+        told = asdict(self._settled(since or None, until))
+        return {**super().beside_bookmark(value), _BEFORE: {n: v for n, v in told.items() if v is not None}}
 
     @override
     def see(self, items: list[Pending]) -> None:
         for item in items:
             if item.value and not item.is_open:
-                self._settled[day_of(item.value)] += _number_of(item.id)
+                self._counts[day_of(item.value)] += 1
+                self._sums[day_of(item.value)] += _number_of(item.id)
         if self.known:
             self._all.add([item for item in items if item.id not in self.again and self._is_wanted(item)])
 
     def _is_wanted(self, item: Pending) -> bool:
         return item.is_open or item.value is None or item.value >= self.floor
 
-    def _ids(self, since: str | None, until: str) -> str:
-        """Return the sum of the ids from one day to another."""
-        ids = sum(ids for day, ids in self._settled.items() if (since or "") <= day <= until)
-        return f"{ids % 2**64:016x}"
+    def _settled(self, since: str | None, until: str) -> Known:
+        """Return which settled ones there are from one day to another."""
+        days = [day for day in self._counts if (since or "") <= day <= until]
+        ids = sum(self._sums[day] for day in days) % 2**64
+        return Known(since, until, sum(self._counts[day] for day in days), f"{ids:016x}")
 
     @override
     def begin(self) -> None:
@@ -121,10 +129,11 @@ class BackdatedStream(ChildStream, ABC):
         super().begin()
 
     def _others_are_settled(self) -> bool:
-        """Tell whether it are others than were known; where the list came short, it proves nothing."""
+        """Tell whether others than were known are settled before the window; a list that came short proves nothing."""
         if self.is_short or self.known is None:
             return False
-        return self._ids(self.known.since, self.known.until) != self.known.ids
+        now = self._settled(self.known.since, self.known.until)
+        return now.ids != self.known.ids and now.count >= self.known.count
 
     def _none(self) -> PendingItems:
         return PendingItems(undated_hold=self.filters_rows)
