@@ -103,7 +103,9 @@ MUTANTS = (
     # Completeness
     Mutant("a short list is whole", "paging/passes.py", "if total is not None and seen < total:", "if False:", LEDGER),
     Mutant("a short list's children are whole", "sync/reader.py", "child.is_short = listing.is_short", "pass", "tests/sync/test_completeness.py -k version_is"),
-    Mutant("nothing is posted late", "streams/backdated.py", "!= self.known.ids:", "!= self.known.ids and False:", BACKDATED),
+    Mutant("nothing is posted late", "streams/backdated.py", "return now.ids != self.known.ids and", "return False and", BACKDATED),
+    Mutant("what has gone has all asked for", "streams/backdated.py", " and now.count >= self.known.count", "", BACKDATED),
+    Mutant("one that has gone hides a late one", "streams/backdated.py", "now.ids != self.known.ids and now.count >=", "now.count >", BACKDATED),
     Mutant("a shorter lookback leaves days out", "streams/backdated.py", "day = min(day, times.shift(self.known.until, 1))", "pass", BACKDATED),
     Mutant("what may be paid yet is taken for settled", "streams/backdated.py", "if item.value and not item.is_open:", "if item.value:", BACKDATED),
     Mutant("an ended token is no error in a PDF's place", "providers/exsited/streams.py", "_refuse_errors(decode(body.read(MEBIBYTE)))", "pass", "tests/providers/test_exsited.py"),
