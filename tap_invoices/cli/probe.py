@@ -13,11 +13,11 @@ from tap_invoices.errors import FatalAPIError, LocalError, SyncError
 from tap_invoices.http.auth import Auth
 from tap_invoices.http.causes import TRANSPORT_ERRORS
 from tap_invoices.http.client import Client
-from tap_invoices.http.retry import OnWait, Stopwatch
+from tap_invoices.http.retry import Attempt, OnWait, Stopwatch
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from requests import PreparedRequest, Response
 
@@ -48,7 +48,7 @@ class Probe(Client):
         """By how much the provider's clock is ahead of this machine's."""
 
     @override
-    def run(self, attempt: Callable[[Stopwatch], R], on_wait: OnWait, **_: Any) -> R:
+    def run(self, attempt: Attempt[R], on_wait: OnWait, **_: Any) -> R:
         return attempt(Stopwatch())
 
     @override

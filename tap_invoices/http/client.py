@@ -25,7 +25,8 @@ from tap_invoices.errors import (
 from tap_invoices.http import oauth
 from tap_invoices.http.answers import Portal, judge
 from tap_invoices.http.hosts import Hosts
-from tap_invoices.http.retry import OnWait, Stopwatch, retry
+from tap_invoices.http.request import host_of
+from tap_invoices.http.retry import Attempt, OnWait, Stopwatch, retry
 from tap_invoices.http.session import Session
 from tap_invoices.http.watch import Watched
 
@@ -115,7 +116,7 @@ class Client:
             logger.warning("%s: %s; asking again in %.1f s", counts.stream, reason, seconds)
 
         signed = partial(self._signed, unsigned, ask, counts)
-        self._host = _host(unsigned)
+        self._host = host_of(unsigned)
         return self.run(signed, on_wait, host=self._host, is_item=request.is_item)
 
     def fetch_token(self, request: TokenRequest) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class Client:
         def on_wait(seconds: float, reason: str, asked: bool) -> None:  # noqa: ARG001, FBT001
             self._logger.warning("Signing in at %s again in %.1f s: %s", self.portal.title, seconds, reason)
 
-        host = _host(prepared)
+        host = host_of(prepared)
         try:
             answer = self.run(ask, on_wait, host=host, on_the_way=host == self._host)
         except FatalAPIError as error:
@@ -146,13 +147,7 @@ class Client:
         return answer
 
     def run(
-        self,
-        attempt: Callable[[Stopwatch], R],
-        on_wait: OnWait,
-        *,
-        host: str,
-        is_item: bool = False,
-        on_the_way: bool = False,
+        self, attempt: Attempt[R], on_wait: OnWait, *, host: str, is_item: bool = False, on_the_way: bool = False
     ) -> R:
         """Repeat a request until it is answered, unless the provider is known to be down; remember if it is.
 
@@ -244,10 +239,6 @@ class Client:
         """Take the start of the sync from the first answer."""
         if self._started_at is None:
             self._started_at = times.from_http(response.headers.get("Date"))
-
-
-def _host(request: PreparedRequest) -> str:
-    return str(request.url).split("/", 3)[2]
 
 
 def _seconds(value: Any) -> float | None:

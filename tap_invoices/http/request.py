@@ -45,3 +45,13 @@ class TokenRequest:
         """Return it with the headers of all requests."""
         body = {"json" if self.as_json else "data": self.fields}
         return requests.Request("POST", self.url, headers=dict(headers), **body).prepare()
+
+
+def host_of(request: requests.PreparedRequest) -> str:
+    """Return where a request goes: host and port."""
+    return origin_of(request).partition("//")[2]
+
+
+def origin_of(request: requests.PreparedRequest) -> str:
+    """Return the same with the scheme before it."""
+    return "/".join(str(request.url).split("/", 3)[:3])

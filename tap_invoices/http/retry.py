@@ -42,6 +42,7 @@ _LONG_WAIT = 1.0
 _SECONDS = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
 
 
+Attempt = Callable[["Stopwatch"], R]
 OnWait = Callable[[float, str, bool], None]
 """Called before each wait, with the seconds, the reason, and whether the provider asked for it."""
 
@@ -67,7 +68,7 @@ class Stopwatch:
 
 
 def retry(
-    attempt: Callable[[Stopwatch], R],
+    attempt: Attempt[R],
     max_seconds: float,
     on_wait: OnWait,
     away: Callable[[], AbstractContextManager[None]] = nullcontext,

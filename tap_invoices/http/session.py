@@ -18,6 +18,7 @@ from typing_extensions import override
 from tap_invoices.counts import MEBIBYTE
 from tap_invoices.errors import FatalAPIError
 from tap_invoices.http import machine
+from tap_invoices.http.request import origin_of
 from tap_invoices.records.decode import to_utf8
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class _Adapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> ConnectionPool:
-        origin = _origin(request)
+        origin = origin_of(request)
         if origin not in self._pools:
             self._pools[origin] = super().get_connection_with_tls_context(request, *args, **kwargs)
         return self._pools[origin]
@@ -103,7 +104,7 @@ class Session:
             LocalError: If certificate authorities or proxy of this machine are of no use.
         """
         url = str(request.url)
-        origin = _origin(request)
+        origin = origin_of(request)
         if origin not in self._proxies:
             self._proxies[origin] = dict(get_environ_proxies(url))
         try:
@@ -133,11 +134,6 @@ class Session:
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
-
-
-def _origin(request: requests.PreparedRequest) -> str:
-    """Return a URL's scheme, host and port."""
-    return "/".join(str(request.url).split("/", 3)[:3])
 
 
 def read_body(response: requests.Response, limit: int = PAGE_LIMIT) -> bytes:

@@ -7,7 +7,7 @@ import re
 import tempfile
 from abc import ABC
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
@@ -18,6 +18,7 @@ from tap_invoices.concurrency.spill_queue import BatchQueue
 from tap_invoices.counts import MEBIBYTE
 from tap_invoices.einvoice import pdf
 from tap_invoices.errors import BodyError, FatalAPIError
+from tap_invoices.records.decode import decode
 from tap_invoices.streams.details import SingleStream
 from tap_invoices.streams.embedded import EmbeddedXml, described
 from tap_invoices.streams.services import Batch
@@ -154,15 +155,17 @@ class DocumentStream(SingleStream, ABC):
             body.write(chunk)
         body.seek(0)
         if b"%PDF-" not in body.read(_HEAD):
-            self.refuse(body)
+            body.seek(0)
+            with suppress(BodyError):  # it is no JSON either
+                self.refuse(decode(body.read(MEBIBYTE)))
             msg = f"the body ({size} bytes) is not a PDF"
             raise BodyError(msg)
         _check_end(body, size)
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         return {"media_type": media_type or "application/pdf", "size": size, "sha256": digest.hexdigest()}
 
-    def refuse(self, body: IO[bytes]) -> None:
-        """Raise what a body that is no PDF says, where its provider has errors there."""
+    def refuse(self, body: Any) -> None:
+        """Raise what JSON in a PDF's place says, if its provider has errors there."""
 
     @property
     def _max_bytes(self) -> int:

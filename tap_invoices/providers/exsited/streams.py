@@ -8,20 +8,17 @@ Reference: https://developer.exsited.com/invoice-get-api-documentation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_invoices.counts import MEBIBYTE
-from tap_invoices.errors import BodyError, FatalAPIError, SignedOutError
+from tap_invoices.errors import FatalAPIError, SignedOutError
 from tap_invoices.http.auth import TokenAuth
 from tap_invoices.http.request import TokenRequest
 from tap_invoices.paging.base import Page, ParsedPage
 from tap_invoices.paging.offset import OffsetPaginator, Window
 from tap_invoices.providers.base import Provider, of_mapping, page_size, secret, text
 from tap_invoices.providers.exsited.invoice import MAPPING
-from tap_invoices.records.decode import decode
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.children import SubListStream
 from tap_invoices.streams.details import DetailStream
@@ -82,12 +79,7 @@ class ExsitedPages(ExsitedStream, PagedStream):
     @override
     def get_url_params(self, context: Context | None, next_page_token: Window | None) -> dict[str, Any]:
         start, limit = next_page_token or (0, self.settings["page_size"])
-        return {
-            "limit": limit,
-            "offset": start,
-            "order_by": "created_on",
-            "direction": "asc",
-        }
+        return {"limit": limit, "offset": start, "order_by": "created_on", "direction": "asc"}
 
     @override
     def parse_page(self, body: Any) -> ParsedPage:
@@ -171,10 +163,8 @@ class InvoiceDocuments(ExsitedStream, DocumentStream):
     parent_key = "id"
 
     @override
-    def refuse(self, body: IO[bytes]) -> None:
-        body.seek(0)
-        with suppress(BodyError):  # it is no JSON
-            _refuse_errors(decode(body.read(MEBIBYTE)))
+    def refuse(self, body: Any) -> None:
+        _refuse_errors(body)
 
 
 def _sign_in(config: Mapping[str, Any], fetch_token: FetchToken) -> TokenAuth:
