@@ -55,6 +55,7 @@ UNIFIED = "tests/unit/test_einvoice_model.py"
 EXACT = "tests/unit/test_einvoice_exact.py"
 EMBEDDED = "tests/unit/test_einvoice_pdf.py"
 BACKDATED = "tests/sync/test_backdated.py"
+SESSION = "tests/unit/test_session.py"
 MAPPED = "tests/providers/test_unified.py"
 GOLDEN = f"{MAPPED}::test_a_row_becomes_what_is_written_down"
 RECORD = "tests/unit/test_record.py"
@@ -92,17 +93,17 @@ MUTANTS = (
     Mutant("i3D.net ends on a short page", "providers/i3dnet/streams.py", "return not brought_rows",
            "return len(page.rows) < self.page_size", PAGING),
     Mutant("Exsited ends with its total", "providers/exsited/streams.py", "and page.next in _NULL", "", PAGING),
-    Mutant("pages of all sizes may be large", "http/session.py", "if body.tell() > limit:", "if False:", "tests/unit/test_session.py"),
-    Mutant("one host is asked for all", "http/request.py", 'return "/".join(str(request.url).split("/", 3)[:3])', 'return "http://host"', "tests/unit/test_session.py"),
-    Mutant("a proxy gets a path", "http/session.py", "proxies) if proxies else request.path_url", "proxies) if False else request.path_url", "tests/unit/test_session.py"),
-    Mutant("connections outlive their account", "http/session.py", "self._pools.clear()", "pass", "tests/unit/test_session.py"),
-    Mutant("a short list proves who is settled", "streams/backdated.py", "if self.is_short or self.known is None:", "if self.known is None:", BACKDATED),
-    Mutant("a whole table ends at the start date", "streams/backdated.py", "if since and self._others", "if self._others", BACKDATED),
-    Mutant("each request has a connection of its own", "http/session.py", "if origin not in self._pools:", "self.poolmanager.clear()\n        if True:", "tests/unit/test_session.py"),
+    Mutant("pages of all sizes may be large", "http/session.py", "if body.tell() > limit:", "if False:", SESSION),
+    Mutant("one host is asked for all", "http/request.py", 'return "/".join(str(request.url).split("/", 3)[:3])', 'return "http://host"', SESSION),
+    Mutant("a proxy gets a path", "http/session.py", "proxies) if proxies else request.path_url", "proxies) if False else request.path_url", SESSION),
+    Mutant("connections outlive their account", "http/session.py", "self._pools.clear()", "pass", SESSION),
+    Mutant("each request has a connection of its own", "http/session.py", "if origin not in self._pools:", "self.poolmanager.clear()\n        if True:", SESSION),
     Mutant("cursors are trusted", "paging/base.py", "return bool(self._cursors) and", "return False and", COVAGE),
     # Completeness
     Mutant("a short list is whole", "paging/passes.py", "if total is not None and seen < total:", "if False:", LEDGER),
     Mutant("a short list's children are whole", "sync/reader.py", "child.is_short = listing.is_short", "pass", "tests/sync/test_completeness.py -k version_is"),
+    Mutant("a short list proves who is settled", "streams/backdated.py", "if self.is_short or self.known is None:", "if self.known is None:", BACKDATED),
+    Mutant("a whole table ends at the start date", "streams/backdated.py", "if since and self._others", "if self._others", BACKDATED),
     Mutant("nothing is posted late", "streams/backdated.py", "return now.ids != self.known.ids and", "return False and", BACKDATED),
     Mutant("what has gone has all asked for", "streams/backdated.py", " and now.count >= self.known.count", "", BACKDATED),
     Mutant("one that has gone hides a late one", "streams/backdated.py", "now.ids != self.known.ids and now.count >=", "now.count >", BACKDATED),

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 256 * MEBIBYTE
 """Largest JSON body, in bytes after decompression."""
-
-
 _HOSTS = 4
 """Most hosts of a provider, of its API and its sign-in."""
 

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from tap_invoices import times
+
+
+def is_known(before: Any, **types: type) -> bool:
+    """Tell whether a state keeps what it must of the days before a window: values of these types, or nothing."""
+    if not before:
+        return before is None or before == {}
+    try:
+        days = (before["until"], before.get("since") or before["until"])
+        return all(times.to_date(day) == day for day in days) and all(
+            isinstance(before[name], kind) for name, kind in types.items()
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 class DayCount:

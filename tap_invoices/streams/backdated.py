@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from tap_invoices import times
+from tap_invoices.paging.daycount import is_known
 from tap_invoices.records.replication import day_of
 from tap_invoices.streams.children import ChildStream
 from tap_invoices.streams.pending import Pending, PendingItems
@@ -68,16 +69,7 @@ class BackdatedStream(ChildStream, ABC):
     @classmethod
     @override
     def understands(cls, bookmark: Mapping[str, Any]) -> bool:
-        before = bookmark.get(_BEFORE)
-        if not before:
-            return super().understands(bookmark) and (before is None or before == {})
-        try:
-            days = (before["until"], before.get("since") or before["until"])
-            is_known = isinstance(before["count"], int) and isinstance(before["ids"], str)
-            is_known = is_known and all(times.to_date(day) == day for day in days)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return False
-        return is_known and super().understands(bookmark)
+        return super().understands(bookmark) and is_known(bookmark.get(_BEFORE), count=int, ids=str)
 
     @override
     def starting_value(self, bookmark: str | None = None) -> str | None:

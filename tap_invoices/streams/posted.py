@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from tap_invoices import times
 from tap_invoices.paging.base import CursorPaginator, Page
-from tap_invoices.paging.daycount import DayCount
+from tap_invoices.paging.daycount import DayCount, is_known
 from tap_invoices.streams.base import InvoiceStream
 from tap_invoices.streams.lists import PagedListStream
 
@@ -59,14 +59,7 @@ class PostedStream(InvoiceStream, ABC):
     @classmethod
     @override
     def understands(cls, bookmark: Mapping[str, Any]) -> bool:
-        before = bookmark.get("before")
-        if not before:
-            return before is None or before == {}
-        try:
-            days = (before["until"], before.get("since") or before["until"])
-            return all(times.to_date(day) == day for day in days) and isinstance(before["count"], int)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return False
+        return is_known(bookmark.get("before"), count=int)
 
     @override
     def starting_value(self, bookmark: str | None = None) -> str | None:

@@ -106,13 +106,7 @@ class Report:
         counts.end(outcome)
         logger, level = self.logger_of(account), logging.DEBUG if self.is_crowd else logging.INFO
         if failure:
-            extra = {
-                "stream_name": counts.stream,
-                "failure_type": failure_type,
-                "account": str(account),
-                "reason": failure,
-            }
-            logger.error("%s: %s", counts.stream, failure, extra=extra)
+            logger.error("%s: %s", counts.stream, failure, extra=_beside(account, counts, failure, failure_type))
         if outcome is Outcome.SHORT:
             self._note_at_end(account.title_of(counts.stream), 1, "lists that stayed shorter than their provider says")
         with self._lock:
@@ -122,12 +116,7 @@ class Report:
                 told = {"failure": failure, "failure_type": failure_type, "of": self._of[counts.stream]}
                 self._ledger.close(counts, account, level, **told)
             except LedgerError as error:
-                extra = {
-                    "stream_name": counts.stream,
-                    "failure_type": FailureType.CONFIG,
-                    "account": str(account),
-                    "reason": str(error),
-                }
+                extra = _beside(account, counts, str(error), FailureType.CONFIG)
                 self._logger.error("%s", error, extra=extra)  # noqa: TRY400  (a traceback tells a user nothing)
                 self.failures[str(account)].setdefault(account.title_of(counts.stream), str(error))
 
@@ -202,6 +191,16 @@ class Report:
             yield f"{', '.join(names)}: {reason}"
         if len(self.failures) > _TOLD:
             yield f"and {len(self.failures) - _TOLD} more"
+
+
+def _beside(account: Account, counts: Counts, reason: str, failure_type: FailureType) -> dict[str, str]:
+    """Return what programs read of a line that tells a failure."""
+    return {
+        "stream_name": counts.stream,
+        "failure_type": failure_type,
+        "account": str(account),
+        "reason": reason,
+    }
 
 
 class AccountLogger(logging.LoggerAdapter[logging.Logger]):
